@@ -1,0 +1,1 @@
+# The examples: programs with probes, and scripts for them.

@@ -1,0 +1,145 @@
+/*
+ * The compiler's one entry: script text in, programs and what the CLI must know to print their results out.
+ *
+ *     text → tokens (lexer.re) → tree (parser.y, tree.h) → checked tree (check.c) → programs (generate.c)
+ *
+ * A compiled script owns all it points to; compiled_free() releases it. Single-threaded. Running out of memory aborts with a message.
+ * A script gives two programs: one for the targets (probe clauses) and one for the CLI itself (BEGIN, END, tick, process). They share the numbering of aggregations and records.
+ */
+#ifndef COMPILE_H
+#define COMPILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "builder.h"
+
+enum unit { UNIT_NONE, UNIT_DURATION, UNIT_SIZE, UNIT_TIME_MONOTONIC, UNIT_TIME_WALL };
+
+/* A message about the script: error, warning or note. */
+struct diagnostic {
+	enum severity { SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_NOTE } severity;
+	const char *tag;      /* row of diagnostic.def: "unknown-aggregation" */
+	int line, column;     /* of the first character, counted from 1; columns count bytes, a tab is one */
+	int end_line, end_column; /* just past the last */
+	char *message;
+	char *help;           /* what would be right, printed after the carets; NULL: none */
+};
+
+struct compiled_aggregation {
+	char *name;           /* "@lat", "@" */
+	enum jst_aggregation function;
+	int64_t parameters[3];
+	uint32_t keys;
+	enum unit unit;       /* of its values */
+	enum unit key_unit[JST_MAX_KEYS];
+};
+
+/* One piece of a printf format: text, or a conversion of the next value. */
+struct format_piece {
+	char *text;           /* literal text with escapes and %% undone, NULL for a conversion */
+	size_t length;
+	char conversion;      /* d i u x o c s f e g t b T v (X E G too) */
+	char flags[8];        /* of "-+ #0", as written */
+	int width;            /* -1: none; -2: taken from the next value (*) */
+	int precision;        /* likewise */
+};
+
+enum record_type {
+	RECORD_PRINTF,        /* format */
+	RECORD_PRINT,         /* values, separated by a blank, then a newline */
+	RECORD_EMIT,          /* named values */
+	RECORD_EVENT,         /* the event with all its fields (emit without arguments; a clause without a body) */
+	RECORD_PRINT_AGGREGATION, /* CLI clauses: print(@a) or print(@a, n): one value, how many rows at most, nil: all */
+	RECORD_CLEAR,         /* CLI clauses: clear(@a) */
+	RECORD_ZERO,          /* CLI clauses: zero(@a) */
+	RECORD_TIME,          /* CLI clauses: time("%H:%M:%S"), a strftime format in text */
+	RECORD_EXIT_CLI,      /* unused by programs */
+};
+
+struct compiled_record {
+	enum record_type type;
+	struct format_piece *pieces; /* RECORD_PRINTF */
+	uint32_t piece_count;
+	char **names;         /* RECORD_EMIT: one a value */
+	enum unit *units;     /* one a value */
+	uint32_t values;
+	uint32_t aggregation; /* RECORD_PRINT_AGGREGATION, CLEAR, ZERO */
+	char *text;           /* RECORD_TIME */
+};
+
+enum special { SPECIAL_BEGIN, SPECIAL_END, SPECIAL_TICK, SPECIAL_PROCESS_ATTACH, SPECIAL_PROCESS_EXIT };
+
+/* A clause of the CLI's program, run by its index. In script order. */
+struct compiled_special {
+	enum special special;
+	int64_t period;       /* SPECIAL_TICK: ns */
+	uint32_t clause;      /* index in the CLI's program */
+	bool flips;           /* it reads, prints, clears or zeroes an aggregation: it begins with one snapshot */
+};
+
+/* A variable assigned only in BEGIN and read in the targets: its entries are copied there as initial values. */
+struct compiled_initial {
+	uint32_t from;        /* map of the CLI's program */
+	uint32_t to;          /* map of the targets' program */
+	uint32_t keys;
+};
+
+/* A sibling span, for -v and for the report of siblings that never fired. */
+struct compiled_span {
+	char *sibling;        /* "start" */
+	char *pattern;        /* of the sibling: "request:start", "*:start" */
+	char *reader;         /* pattern of the clause that reads it */
+	uint32_t map;         /* of the targets' program */
+	int line, column;
+};
+
+struct compiled {
+	char *file;                    /* as diagnostics name it: "-e" or the path */
+	char *text;
+	size_t text_length;
+	struct diagnostic *diagnostics;
+	uint32_t diagnostic_count;
+	uint32_t errors;               /* how many of them are errors, those beyond the 20 reported included */
+
+	/* The rest only if errors is 0. */
+	struct jst_builder *target;    /* clauses may be none: nothing is sent then */
+	struct jst_builder *local;
+	uint32_t target_clauses;
+	struct compiled_aggregation *aggregations; /* in order of first appearance */
+	uint32_t aggregation_count;
+	struct compiled_record *records;
+	uint32_t record_count;
+	struct compiled_special *specials;
+	uint32_t special_count;
+	struct compiled_initial *initials;
+	uint32_t initial_count;
+	struct compiled_span *spans;
+	uint32_t span_count;
+	char **patterns;               /* all patterns of target clauses as written, for "no probe matches" */
+	uint32_t pattern_count;
+	char **fields;                 /* names of fields read in target clauses */
+	uint32_t field_count;
+	bool prints;                   /* the targets' program has records or exit: poll often */
+};
+
+struct compile_options {
+	const char *file;              /* "-e", or the path as given */
+	const char *const *arguments;  /* of the script: $1 is arguments[0] */
+	uint32_t argument_count;
+};
+
+/* Never NULL. Look at errors first. */
+struct compiled *compile(const char *text, size_t length, const struct compile_options *options);
+void compiled_free(struct compiled *compiled);
+
+/* All diagnostics as people read them: place, message, source line, carets, help. */
+void compiled_report(const struct compiled *compiled, FILE *out);
+
+/* The stages, for --dump. Each prints what the stage made, as far as it got; false on errors (which the caller reports with compiled_report). */
+bool dump_tokens(const char *text, size_t length, FILE *out);
+bool dump_tree(const char *text, size_t length, const struct compile_options *options, FILE *out);
+bool dump_bytecode(const struct compiled *compiled, FILE *out);
+
+#endif

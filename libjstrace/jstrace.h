@@ -1,0 +1,1 @@
+#define JSTRACE_VERSION "0.1.0"

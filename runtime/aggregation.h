@@ -1,0 +1,94 @@
+/*
+ * Aggregations: how an update changes a cell's state in the target, and how the CLI reads and merges states of threads, banks and processes.
+ *
+ * In the target a state is a few words in a cell, updated by its one owner. In the CLI it is a struct jst_result on the heap, made by adding up any number of cells in any order.
+ * To add one, see aggregation.def.
+ */
+#ifndef JST_AGGREGATION_H
+#define JST_AGGREGATION_H
+
+#include "cell.h"
+
+enum jst_shape {
+	JST_SHAPE_COUNT, JST_SHAPE_SUM, JST_SHAPE_MIN, JST_SHAPE_MAX, JST_SHAPE_AVG, JST_SHAPE_STATS,
+	JST_SHAPE_HIST, JST_SHAPE_LHIST, JST_SHAPE_QUANTILES, JST_SHAPE_RATE, JST_SHAPE_LAST,
+};
+
+/* A row of aggregation.def. */
+struct jst_aggregation_info {
+	const char *name, *alias;
+	uint8_t values, parameters;
+	enum jst_shape shape;
+	const char *signature, *meaning;
+};
+extern const struct jst_aggregation_info jst_aggregation_info[JST_AGGREGATIONS];
+
+/* What an update needs beside the cell. */
+struct jst_update {
+	struct jst_memory *memory;
+	struct jst_slot *slot;
+	struct jst_bank *bank;
+	const struct jst_aggregation_decl *decl;
+	uint16_t index;     /* of the aggregation */
+	int64_t timestamp;  /* wall clock of the event, ns: for last */
+	int32_t tid;        /* for last */
+	void *scratch;      /* room for an encoded key, 8-aligned */
+	uint32_t room;
+};
+
+/* Updates the aggregation under keys with value; counts in the slot what is skipped, cut or dropped. Context: probe, owner of the slot. */
+void jst_aggregation_update(const struct jst_update *update, const struct jst_value *keys, struct jst_value value);
+
+/* ---- reading: the CLI, and tests ---- */
+
+/* The number of buckets that hist with bits has over all of int64, and the bucket's range: low <= x < high (high inclusive in the last). Buckets are ordered by value, those of negatives first. */
+uint32_t jst_histogram_buckets(unsigned bits);
+uint32_t jst_histogram_bucket(unsigned bits, int64_t value);
+void jst_histogram_range(unsigned bits, uint32_t bucket, int64_t *low, int64_t *high);
+
+/* A sum that does not lose: integers in 128 bits, doubles beside them. */
+struct jst_sum {
+	__int128 integers;
+	double doubles;
+	bool has_doubles;
+};
+
+/* The merged state under one key. Numbers are doubles where is_double, else integers. */
+struct jst_result {
+	uint64_t count;           /* all but last */
+	struct jst_sum sum;       /* sum avg stats hist quantiles lhist */
+	double squares;           /* stats: sum of squared differences from mean (Chan, Golub, LeVeque 1979: merges exactly in any order up to rounding) */
+	double mean;              /* stats */
+	struct jst_value min, max;/* min max stats hist quantiles lhist; nil: none yet */
+	struct jst_value last;    /* last: a string is owned by the result */
+	int64_t last_timestamp;
+	char last_hostname[65];
+	int32_t last_pid, last_tid;
+	uint32_t buckets;         /* hist: jst_histogram_buckets(bits); lhist: steps + 2 (under- and overflow at the ends); else 0 */
+	uint64_t *bucket;         /* owned; buckets of them, sparse in practice */
+};
+
+void jst_result_init(struct jst_result *result, const struct jst_aggregation_decl *decl);
+void jst_result_fini(struct jst_result *result);
+void jst_result_copy(struct jst_result *to, const struct jst_result *from);
+
+/* Adds what a cell's state holds. state has size bytes and is not trusted: it was copied by the caller. source fields are for last. False if malformed. */
+struct jst_source {
+	const char *hostname;
+	int32_t pid;
+};
+bool jst_result_add_state(struct jst_result *result, const struct jst_aggregation_decl *decl, const void *state, uint32_t size, const struct jst_source *source);
+
+/* Adds a row cell (whole cell, copied by the caller, size bytes) of a histogram. False if malformed. */
+bool jst_result_add_row(struct jst_result *result, const struct jst_aggregation_decl *decl, const struct jst_cell *row, uint32_t size);
+
+/* The ref of the state cell that a row belongs to. */
+jst_ref jst_row_owner(const struct jst_cell *row);
+
+/* to += from: any order gives the same. */
+void jst_result_merge(struct jst_result *to, const struct jst_result *from, const struct jst_aggregation_decl *decl);
+
+/* The quantile q in [0, 1] of a hist, lhist or quantiles: midpoint of the bucket of rank ceil(q * n), clamped to min and max. nil where empty. */
+struct jst_value jst_result_quantile(const struct jst_result *result, const struct jst_aggregation_decl *decl, double q);
+
+#endif

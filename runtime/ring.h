@@ -1,0 +1,51 @@
+/*
+ * Rings: the way of records (printf, print, emit) from one thread of the target to the CLI.
+ *
+ * One writer (the slot's owner), one reader (the CLI). The writer never waits: a record that does not fit is dropped and counted (LOSS_RECORDS). The ring lies in the session's memory, which the reader cannot write; the
+ * reader's positions lie in a second memfd, an array of one 64-bit word a slot, which the writer reads only when the ring seems full, and takes an impossible value for full.
+ *
+ *     position 0 … size-1, modulo size:  | record | record | … | SKIP to the end |      each 8-byte aligned, none wraps
+ */
+#ifndef JST_RING_H
+#define JST_RING_H
+
+#include "memory.h"
+
+struct jst_ring {
+	_Atomic uint64_t head;     /* bytes ever written; release-stored after the record; pairs with the reader's acquire */
+	uint64_t tail_seen;        /* writer only: the reader's position when last looked at */
+	uint32_t size;             /* of the data, a power of two */
+	uint32_t reserved;
+	_Alignas(64) unsigned char data[];
+};
+
+enum { JST_RECORD_SKIP = 0xffffffff };
+
+/* Values follow, encoded as keys are (cell.h), then for EVENT nothing: their names are in the site's entry, one value a field. */
+struct jst_record {
+	uint32_t size;      /* bytes, this header included, a multiple of 8 */
+	uint32_t index;     /* of the record in the program, or JST_RECORD_SKIP */
+	int64_t now;        /* monotonic clock of the event, ns */
+	int64_t timestamp;  /* wall clock, ns */
+	int32_t tid;
+	jst_ref site;       /* struct jst_site_entry, what fired */
+	uint16_t values;
+	uint16_t flags;     /* JST_RECORD_CUT: a string was cut */
+	uint32_t reserved;
+};
+
+enum { JST_RECORD_CUT = 1 };
+
+/* Appends a record with the values; record carries now, timestamp, tid, site, index. tails: the reader's positions, or NULL where there is no reader yet. Strings are cut at string_size and counted. False: dropped, counted. Context: probe, owner of the slot. */
+bool jst_ring_write(struct jst_memory *memory, struct jst_slot *slot, const _Atomic uint64_t *tails, struct jst_record record, const struct jst_value *values, uint32_t count);
+
+/* Reading, in the CLI: a copy of the ring's next record. The ring is not trusted. */
+struct jst_ring_reader {
+	const unsigned char *base;  /* of the memory, mapped read-only */
+	uint64_t size;              /* of the memory */
+	uint64_t tail;              /* position of the reader */
+};
+/* Copies the next record (header and payload) to buffer of room bytes and moves on; returns its size, 0 when there is none, -1 if the ring is malformed (stop reading it). Then publish reader->tail. */
+int jst_ring_read(struct jst_ring_reader *reader, jst_ref ring, void *buffer, size_t room);
+
+#endif

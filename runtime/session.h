@@ -1,0 +1,44 @@
+/*
+ * A session: a verified program, the memory it works on, and the private areas its runs need. The target has one for each CLI that traces it, the CLI one for its own clauses.
+ *
+ * The maker owns everything and frees it after no thread can be inside. Any number of threads run events, each with a slot of its own.
+ */
+#ifndef JST_SESSION_H
+#define JST_SESSION_H
+
+#include "memory.h"
+#include "probe.h"
+
+struct jst_session {
+	const struct jst_program *program;   /* verified, private to this process */
+	struct jst_memory memory;
+	const _Atomic uint64_t *tails;       /* ring readers' positions, one a slot, or NULL */
+	unsigned char *work;                 /* JST_SLOTS areas of work_size bytes (the CLI: one); anonymous, untouched until used */
+	uint32_t work_size;
+	uint32_t budget;                     /* instructions a clause run */
+	uint32_t string_size;                /* bytes */
+};
+
+/* Bytes of one thread's work area: registers and scratch. */
+uint32_t jst_session_work_size(uint32_t string_size);
+
+/* Puts the program's initial values into its maps. After jst_memory_init, before the first event. Context: agent. */
+void jst_session_initialise(struct jst_session *session);
+
+/* Who runs. */
+struct jst_runner {
+	uint32_t slot;      /* index */
+	int32_t tid;
+	uint64_t serial;    /* of the thread: never used twice in a process */
+};
+
+/* Makes the slot the runner's if it is not yet. Called when a thread enters a session for the first time. Context: probe. */
+void jst_session_claim(struct jst_session *session, const struct jst_runner *runner);
+
+/* Runs all clauses of the binding, in order, for one event whose arguments are words. The clock is read at most once. Nothing here allocates, locks or makes a system call; errno stays. Context: probe, the slot's owner. */
+void jst_session_event(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words);
+
+/* Runs one clause by its index (the CLI's special clauses); same rules. */
+void jst_session_clause(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words, uint32_t clause);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * The virtual machine: runs one clause of a verified program on one event.
+ */
+#ifndef JST_VM_H
+#define JST_VM_H
+
+#include "session.h"
+
+/* All that a run needs; filled once an event by session.c. */
+struct jst_run {
+	struct jst_session *session;
+	const struct jst_program *program;
+	struct jst_slot *slot;
+	struct jst_bank *bank;
+	uint32_t slot_index;
+	const struct jst_runner *runner;
+	const struct jst_binding *binding;
+	const uint64_t *words;
+	int64_t now;         /* ns, read before the first clause if the program uses it */
+	struct jst_value *registers;  /* JST_MAX_REGISTERS */
+	char *scratch;       /* strings made by the run */
+	uint32_t room;       /* bytes at scratch */
+	uint32_t used;       /* of them; starts at 0 with each clause */
+};
+
+/* Runs the clause to its end or until its budget is spent (LOSS_BUDGET). Context: probe. */
+void jst_vm_run(struct jst_run *run, const struct jst_clause_decl *clause);
+
+/* builtin.c: the value of a builtin variable; a function applied to count arguments. Strings they make lie in run's scratch; nil and LOSS_SCRATCH when that is full. *cost: bytes touched, charged to the budget. Context: probe. */
+struct jst_value jst_builtin_variable(struct jst_run *run, enum jst_variable variable);
+struct jst_value jst_builtin_call(struct jst_run *run, enum jst_function function, const struct jst_value *arguments, uint32_t count, uint32_t *cost);
+
+/* size bytes of the run's scratch, or NULL and LOSS_SCRATCH. */
+char *jst_run_scratch(struct jst_run *run, uint32_t size);
+
+/* value.c: comparisons and text, shared by VM, builtins and the CLI. */
+enum { JST_VALUE_TEXT = 32 };  /* room that any number's text needs */
+/* -1, 0, 1; -2: not comparable (a nil, NaN, or different kinds). Integers and doubles compare by exact value. */
+int jst_value_compare(const struct jst_value *a, const struct jst_value *b);
+/* A number's text as print shows it: integers in decimal; doubles with the fewest digits that read back the same, up to 17, and always a dot or exponent, inf, nan. Returns its length. No locale, no libc printf. */
+uint32_t jst_value_text(const struct jst_value *value, char text[JST_VALUE_TEXT]);
+
+/* The text of one instruction, for --dump=bytecode: mnemonic and operands with names from the program. Context: CLI. */
+void jst_disassemble(const struct jst_program *program, char *buffer, size_t room, const struct jst_insn *insn, uint32_t index);
+
+/* How opcodes look: generated from opcode.def. */
+enum jst_shape_id { JST_OPERANDS_A, JST_OPERANDS_AI, JST_OPERANDS_AB, JST_OPERANDS_ABC, JST_OPERANDS_AK, JST_OPERANDS_AF, JST_OPERANDS_AV, JST_OPERANDS_J, JST_OPERANDS_RJ, JST_OPERANDS_R,
+	JST_OPERANDS_MAP_A, JST_OPERANDS_MAP_R, JST_OPERANDS_MAP, JST_OPERANDS_AGG, JST_OPERANDS_RECORD, JST_OPERANDS_CALL, JST_OPERANDS_NONE };
+struct jst_opcode_info {
+	const char *text;
+	enum jst_shape_id shape;
+	const char *meaning;
+};
+extern const struct jst_opcode_info jst_opcode_info[JST_OPCODES];
+
+#endif
