@@ -194,7 +194,18 @@ static inline struct jst_value jst_program_constant(const struct jst_program *pr
 	return value;
 }
 
-/* The checksum that the header must carry. size bytes are read. Context: any. */
+/* What a section holds: bytes of an element, how many of them a program may have, and its name for messages. */
+struct jst_section_info {
+	uint32_t size;
+	uint32_t max;
+	const char *name;
+};
+extern const struct jst_section_info jst_section_info[JST_SECTIONS];
+
+/* The checksum that the header must carry. size bytes are read, at least those of the header. Context: any. */
 uint64_t jst_program_checksum(const struct jst_program *program, size_t size);
+
+/* The JST_PROGRAM_… flags that a program with this instruction has; its operands are in range. A program's flags are those of all its instructions. Context: any. */
+uint32_t jst_program_insn_flags(const struct jst_program *program, const struct jst_insn *insn);
 
 #endif
