@@ -1,7 +1,7 @@
 /*
  * Cells: the state of one aggregation under one key on one thread, in the chunks of the thread's bank (memory.h).
  *
- *     chunk: | header | cell | cell | node | cell | row | …        each begins with a struct jst_cell and is a multiple of 8 bytes
+ *     chunk: | header | cell | cell | node | cell | row | …        each begins with a struct jst_cell and is a multiple of 16 bytes
  *
  * The owner thread is the only writer. It finds a cell by a private index, a trie of 16-way nodes over the XXH3 hash of (aggregation, key), whose nodes lie in the chunks too and mean nothing to a reader.
  * A reader walks the chunks up to used, and takes the cells and rows it knows.
@@ -16,11 +16,11 @@ enum jst_cell_type {
 	JST_CELL_NONE = 0,   /* padding up to the end of the chunk */
 	JST_CELL_STATE = 1,  /* key, then the state of the aggregation's shape */
 	JST_CELL_NODE = 2,   /* of the index */
-	JST_CELL_ROW = 3,    /* struct jst_histogram_row: buckets of one histogram */
+	JST_CELL_ROW = 3,    /* struct jst_histogram_row (aggregation_state.h): buckets of one histogram */
 };
 
 struct jst_cell {
-	uint32_t size;        /* bytes, this header included, a multiple of 8 */
+	uint32_t size;        /* bytes, this header included, a multiple of 16 */
 	uint8_t type;         /* enum jst_cell_type */
 	uint8_t keys;         /* STATE: number of key values */
 	uint16_t aggregation; /* STATE and ROW: index in the program */
@@ -31,7 +31,7 @@ struct jst_cell {
 /*
  * An encoded key: the kinds of all values, a byte each, padded to 8 bytes; then per value
  * an integer's or double's 8 bytes, a string's length in 8 bytes and its bytes padded with zeros to 8, and nothing for nil.
- * Doubles with an integral value are encoded as that integer. Two keys are equal if their encodings are.
+ * Doubles with an integral value are encoded as that integer, every NaN as the same one. Two keys are equal if their encodings are.
  */
 
 /* Writes the encoding to buffer (room bytes, 8-aligned) and returns its size; 0 if it does not fit. Strings are cut at string_size, and *cut set. Context: any. */
@@ -40,12 +40,19 @@ uint32_t jst_key_encode(void *buffer, uint32_t room, const struct jst_value *key
 /* Decodes size bytes, not trusted, into count values whose strings point into key. False if malformed. Context: any. */
 bool jst_key_decode(const void *key, uint32_t size, struct jst_value *keys, uint32_t count);
 
-/* Finds or makes the state cell of aggregation under key in the slot's bank; NULL when no memory is left (LOSS_CELLS was counted). state_size: bytes of a new state, zeroed. Context: probe, owner of the slot. */
-void *jst_cell_find(struct jst_memory *memory, struct jst_slot *slot, struct jst_bank *bank, uint16_t aggregation,
-                    const void *key, uint32_t key_size, uint32_t keys, uint32_t state_size);
+/* The size of the encoding, strings cut at string_size. Context: any. */
+uint32_t jst_key_size(const struct jst_value *keys, uint32_t count, uint32_t string_size);
 
-/* Appends a row cell of size bytes (header included), zeroed but for its header. Context: probe, owner. */
-struct jst_cell *jst_cell_append(struct jst_memory *memory, struct jst_slot *slot, struct jst_bank *bank, enum jst_cell_type type, uint16_t aggregation, uint32_t size);
+/*
+ * Finds or makes the state cell of aggregation under key in the slot's bank; NULL when no memory is left (LOSS_CELLS was counted).
+ * key: keys values encoded in key_size bytes, 8-aligned. state_size: bytes of a new state, a multiple of 8, zeroed. Context: probe, owner of the slot.
+ */
+struct jst_cell *jst_cell_find(struct jst_memory *memory, struct jst_slot *slot, struct jst_bank *bank, uint16_t aggregation,
+                               const void *key, uint32_t key_size, uint32_t keys, uint32_t state_size);
+
+/* Appends a cell of size bytes (header included) that is no state: zeroed but for its header and word, the 8 bytes after it. NULL: no memory left, LOSS_CELLS was counted. Context: probe, owner. */
+struct jst_cell *jst_cell_append(struct jst_memory *memory, struct jst_slot *slot, struct jst_bank *bank, enum jst_cell_type type, uint16_t aggregation,
+                                 uint32_t size, uint64_t word);
 
 static inline const void *jst_cell_key(const struct jst_cell *cell)
 {

@@ -40,8 +40,13 @@ bool jst_map_has(const struct jst_map_access *access, const struct jst_value *ke
 /* Calls visit for each entry; the strings it is given are good during the call only. Entries that come and go meanwhile may be missed. Stops when visit returns false. Context: any but probe. */
 void jst_map_each(const struct jst_map_access *access, bool (*visit)(void *context, const struct jst_value *keys, struct jst_value value), void *context);
 
-/* Bytes that the roots and first levels of the program's maps need; lays them out. Called by memory.c. */
+/* Bytes of the map directory (a multiple of 64): a root for each of the program's maps and the free lists of blocks. Context: any. */
+size_t jst_map_roots_size(const struct jst_program *program);
+
+/* Bytes that the directory and the smallest first levels of the program's maps need. Context: any. */
 size_t jst_map_minimum(const struct jst_program *program);
+
+/* Lays the maps out in a memory that is otherwise ready: called by memory.c. False: no room. Context: agent. */
 bool jst_map_init(struct jst_memory *memory, const struct jst_program *program);
 
 #endif

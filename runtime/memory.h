@@ -28,8 +28,8 @@ enum {
 	JST_MEMORY_VERSION = 1,
 	JST_SLOTS = 8192,          /* threads that can be told apart at one time */
 	JST_CHUNK_MIN = 4 << 10,   /* a bank's first chunk of cells … */
-	JST_CHUNK_MAX = 64 << 10,  /* … each next one twice as large up to this */
-	JST_CHUNK_CLASSES = 5,     /* 4, 8, 16, 32, 64 KiB */
+	JST_CHUNK_MAX = 64 << 10,  /* … each next one twice as large up to this … */
+	JST_CHUNK_CLASSES = 9,     /* … but for a cell that needs more: 4, 8, 16, 32, 64, … KiB up to 1 MiB, which holds the largest key */
 	JST_BANKS = 2,
 };
 
@@ -141,18 +141,44 @@ struct jst_memory_options {
 };
 bool jst_memory_init(struct jst_memory *memory, void *base, const struct jst_program *program, const struct jst_memory_options *options);
 
-/* size bytes, a multiple of 8, zeroed, 64-byte aligned when size >= 64, from the heap; 0 when the permit is reached. Lock-free, any number of threads. Never given back. Context: probe. */
+/* size bytes (rounded up to 64), zeroed, 64-byte aligned, from the heap; 0 when the permit is reached. Lock-free, any number of threads. Never given back. Context: probe. */
 jst_ref jst_memory_take(struct jst_memory *memory, uint64_t size);
 
-/* A chunk of JST_CHUNK_MIN << size_class bytes, zeroed but for its header: a recycled one, or else from the heap; 0 when there is none. Lock-free, any number of threads. Context: probe. */
+/* A chunk of JST_CHUNK_MIN << size_class bytes, its header filled in and the rest zero: a recycled one, or else from the heap; 0 when there is none. Lock-free, any number of threads. Context: probe. */
 jst_ref jst_memory_chunk(struct jst_memory *memory, unsigned size_class);
 
 /* Gives a bank's chunks back and makes it ready for generation (memset, then WRITING). One caller: the agent. Context: agent. */
 void jst_memory_recycle(struct jst_memory *memory, struct jst_bank *bank, uint32_t generation);
 
+/* Makes a slot's banks ready where it was never used: the session's generation and the next one. Whoever claims a slot calls it, inside an event. Context: probe, owner of the slot. */
+static inline void jst_slot_open(const struct jst_memory *memory, struct jst_slot *slot)
+{
+	const uint32_t generation = atomic_load_explicit(&memory->header->generation, memory_order_relaxed);
+
+	if (atomic_load_explicit(&slot->banks[0].generation, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&slot->banks[generation & 1].generation, generation, memory_order_relaxed);
+	atomic_store_explicit(&slot->banks[~generation & 1].generation, generation + 1, memory_order_relaxed);
+}
+
+/* The bank that the owner of the slot writes in this event: the one of the session's generation, or the other while that one is not ready. Context: probe, owner of the slot, once an event. */
+static inline struct jst_bank *jst_slot_bank(const struct jst_memory *memory, struct jst_slot *slot)
+{
+	const uint32_t generation = atomic_load_explicit(&memory->header->generation, memory_order_relaxed);
+	struct jst_bank *bank = &slot->banks[generation & 1];
+
+	/* Pairs with the release in jst_memory_recycle(). */
+	return atomic_load_explicit(&bank->generation, memory_order_acquire) == generation ? bank : &slot->banks[~generation & 1];
+}
+
 static inline void *jst_memory_at(const struct jst_memory *memory, jst_ref ref)
 {
 	return memory->base + (uint64_t)ref * 8;
+}
+
+static inline jst_ref jst_memory_ref(const struct jst_memory *memory, const void *at)
+{
+	return (jst_ref)((uint64_t)((const unsigned char *)at - memory->base) / 8);
 }
 
 static inline void jst_slot_lose(struct jst_slot *slot, enum jst_loss loss)

@@ -1,0 +1,106 @@
+/*
+ * Updates of histograms. A log-linear one takes its rows of buckets from the bank as values touch them; a linear one has all its buckets in the state.
+ */
+#include "aggregation_state.h"
+
+static int64_t truncate(double value)
+{
+	if (value >= 0x1p63)
+		return INT64_MAX;
+	if (value < -0x1p63)
+		return INT64_MIN;
+	return (int64_t)value;
+}
+
+static void range_update(struct jst_range_state *range, int64_t value)
+{
+	const uint64_t ordered = (uint64_t)value ^ 1ULL << 63;
+
+	if (ordered > jst_word_load(&range->greatest))
+		jst_word_store(&range->greatest, ordered);
+	if (~ordered > jst_word_load(&range->least))
+		jst_word_store(&range->least, ~ordered);
+}
+
+static struct jst_histogram_row *add_row(const struct jst_update *update, const struct jst_cell *owner, unsigned bits, uint32_t block, bool negative)
+{
+	/* The fields after the header in one word, as struct jst_histogram_row has them. */
+	const union {
+		struct { jst_ref owner; uint16_t block, negative; } fields;
+		uint64_t word;
+	} first = { .fields = { .owner = jst_memory_ref(update->memory, owner), .block = (uint16_t)block, .negative = negative } };
+	const size_t size = sizeof(struct jst_histogram_row) + (sizeof(jst_word) << bits);
+
+	return (struct jst_histogram_row *)jst_cell_append(update->memory, update->slot, update->bank, JST_CELL_ROW, update->index, (uint32_t)size, first.word);
+}
+
+/* The directory of negative values' rows, made when the first one comes. */
+static jst_ref *negative_rows(const struct jst_update *update, struct jst_histogram_state *state, unsigned bits)
+{
+	if (!state->negative) {
+		const size_t size = sizeof(struct jst_histogram_negative) + jst_histogram_blocks(bits) * sizeof(jst_ref);
+		const struct jst_cell *cell = jst_cell_append(update->memory, update->slot, update->bank, JST_CELL_NODE, update->index, (uint32_t)size, 0);
+		if (!cell)
+			return NULL;
+		state->negative = jst_memory_ref(update->memory, cell);
+	}
+	return ((struct jst_histogram_negative *)jst_memory_at(update->memory, state->negative))->row;
+}
+
+void jst_histogram_update(const struct jst_update *update, struct jst_cell *cell, struct jst_value value)
+{
+	struct jst_histogram_state *state = jst_cell_state(cell);
+	const unsigned bits = jst_histogram_bits(update->decl);
+	const int64_t whole = __builtin_expect(value.kind == JST_INT, 1) ? value.i : truncate(value.d);
+	const bool negative = whole < 0;
+	jst_ref *rows = state->row;
+
+	if (__builtin_expect(negative, 0)) {
+		rows = negative_rows(update, state, bits);
+		if (!rows)
+			return;
+	}
+	const uint32_t index = jst_histogram_index(bits, negative ? jst_magnitude(whole) : (uint64_t)whole);
+	jst_ref *place = &rows[index >> bits];
+	if (__builtin_expect(!*place, 0)) {
+		const struct jst_histogram_row *made = add_row(update, cell, bits, index >> bits, negative);
+		if (!made)
+			return;
+		*place = jst_memory_ref(update->memory, made);
+	}
+	struct jst_histogram_row *row = jst_memory_at(update->memory, *place);
+	range_update(&state->range, whole);
+	if (__builtin_expect(value.kind == JST_INT, 1))
+		jst_sum_add(&state->range.sum, whole);
+	else
+		jst_sum_add_double(&state->range.sum, value.d);
+	jst_word_increment(&row->bucket[index & ((1u << bits) - 1)]);
+}
+
+void jst_linear_update(const struct jst_update *update, struct jst_linear_state *state, struct jst_value value)
+{
+	const int64_t min = update->decl->parameters[0], max = update->decl->parameters[1], step = update->decl->parameters[2];
+	const uint32_t steps = jst_linear_steps(update->decl);
+	int64_t whole = value.i;
+	uint32_t bucket;
+
+	/* Steps are bounded by integers, so the integer below a fraction lies in the same step, where truncation would lift -0.5 over a bound of 0. */
+	if (value.kind == JST_DOUBLE) {
+		whole = truncate(value.d);
+		if ((double)whole > value.d && whole > INT64_MIN)
+			whole--;
+		jst_sum_add_double(&state->range.sum, value.d);
+	} else {
+		jst_sum_add(&state->range.sum, whole);
+	}
+	if (whole < min) {
+		bucket = 0;
+	} else if (whole >= max || step <= 0) {
+		bucket = steps + 1;
+	} else {
+		const uint64_t at = ((uint64_t)whole - (uint64_t)min) / (uint64_t)step;
+		bucket = 1 + (at < steps ? (uint32_t)at : steps - 1);
+	}
+	range_update(&state->range, whole);
+	jst_word_increment(&state->bucket[bucket]);
+}

@@ -1,0 +1,191 @@
+/*
+ * How the states of aggregations lie in cells: what aggregation*.c write in the target and result_state.c reads in the CLI.
+ *
+ * All words are 64 bits, start as zero, and are stored relaxed by the one owner of the cell. Zero is the right beginning for each of them.
+ */
+#ifndef JST_AGGREGATION_STATE_H
+#define JST_AGGREGATION_STATE_H
+
+#include "aggregation.h"
+
+typedef _Atomic uint64_t jst_word;
+
+/* A sum: integers in 128 bits, doubles beside them. */
+struct jst_sum_state {
+	jst_word low, high;   /* of the integers' sum, two's complement */
+	jst_word doubles;     /* the doubles' sum, its bits */
+	jst_word has_doubles; /* 1 once a double was added */
+};
+
+/* COUNT, RATE */
+struct jst_count_state {
+	jst_word count;
+};
+
+/* SUM, AVG */
+struct jst_total_state {
+	jst_word count;
+	struct jst_sum_state sum;
+};
+
+/* A value that was seen; kind JST_NIL: none yet. */
+struct jst_seen_state {
+	jst_word kind;
+	jst_word bits;
+};
+
+/* MIN, MAX */
+struct jst_extreme_state {
+	jst_word count;
+	struct jst_seen_state seen;
+};
+
+/* STATS */
+struct jst_stats_state {
+	jst_word count;
+	struct jst_sum_state sum;
+	struct jst_seen_state min, max;
+	jst_word mean, squares; /* doubles: Welford's running mean and sum of squared differences from it */
+};
+
+/* What HIST, QUANTILES and LHIST have in common. The count is the sum of the buckets. */
+struct jst_range_state {
+	struct jst_sum_state sum;
+	jst_word greatest; /* max as an unsigned number that orders the same: x ^ 1 << 63 */
+	jst_word least;    /* the complement of min as such a number, so that it only rises too */
+};
+
+/* HIST, QUANTILES. What follows the range means nothing to a reader: it finds the rows by their owner. */
+struct jst_histogram_state {
+	struct jst_range_state range;
+	jst_ref negative;   /* struct jst_histogram_negative, once there is a negative value */
+	jst_ref reserved;
+	jst_ref row[];      /* of block 0, 1 …, values >= 0: struct jst_histogram_row, 0 until touched */
+};
+
+/* A cell of type NODE. */
+struct jst_histogram_negative {
+	struct jst_cell cell;
+	uint64_t reserved;
+	jst_ref row[];      /* of block 0, 1 …, by magnitude */
+};
+
+/*
+ * A block of buckets, a cell of type ROW. Magnitudes are numbered index(m) = (p - bits << bits) + (m >> p - bits), where p is the position of the highest one in m | 1 << bits:
+ * each of 0 … 2^bits - 1 has an index of its own, then each power of two has 2^bits. A block is 2^bits indices in a row.
+ */
+struct jst_histogram_row {
+	struct jst_cell cell;
+	jst_ref owner;      /* the state's cell */
+	uint16_t block;
+	uint16_t negative;  /* 1: magnitudes of negative values */
+	jst_word bucket[];
+};
+
+_Static_assert(offsetof(struct jst_histogram_row, bucket) == 24, "owner, block and negative are the word that jst_cell_append() stores");
+
+/* LHIST: underflow, the steps, overflow. */
+struct jst_linear_state {
+	struct jst_range_state range;
+	jst_word bucket[];
+};
+
+/* LAST */
+struct jst_last_state {
+	jst_word timestamp;
+	jst_word tid;
+	jst_word kind;   /* kind | length << 32 */
+	jst_word bits;
+	jst_word text[]; /* string_size bytes */
+};
+
+static inline uint64_t jst_word_load(const jst_word *word)
+{
+	return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+static inline void jst_word_store(jst_word *word, uint64_t value)
+{
+	atomic_store_explicit(word, value, memory_order_relaxed);
+}
+
+static inline void jst_word_increment(jst_word *word)
+{
+	jst_word_store(word, jst_word_load(word) + 1);
+}
+
+static inline double jst_double_of(uint64_t bits)
+{
+	return (union { uint64_t u; double d; }){ .u = bits }.d;
+}
+
+static inline uint64_t jst_bits_of(double value)
+{
+	return (union { double d; uint64_t u; }){ .d = value }.u;
+}
+
+/* Parameters as they may be used without a further look: clamped, also where a declaration was never verified. */
+static inline unsigned jst_histogram_bits(const struct jst_aggregation_decl *decl)
+{
+	const int64_t bits = decl->parameters[0];
+
+	return bits < 0 ? 0 : bits > JST_MAX_HIST_BITS ? JST_MAX_HIST_BITS : (unsigned)bits;
+}
+
+/* Blocks of each sign. */
+static inline unsigned jst_histogram_blocks(unsigned bits)
+{
+	return 64 - bits;
+}
+
+static inline uint32_t jst_histogram_index(unsigned bits, uint64_t magnitude)
+{
+	const unsigned shift = 63 - (unsigned)__builtin_clzll(magnitude | 1ULL << bits) - bits;
+
+	return (shift << bits) + (uint32_t)(magnitude >> shift);
+}
+
+/* Of a negative value; INT64_MIN shares the last bucket. */
+static inline uint64_t jst_magnitude(int64_t negative)
+{
+	return negative == INT64_MIN ? INT64_MAX : (uint64_t)-negative;
+}
+
+/* The steps of an lhist, 1 to JST_MAX_LHIST_STEPS. */
+static inline uint32_t jst_linear_steps(const struct jst_aggregation_decl *decl)
+{
+	const int64_t min = decl->parameters[0], max = decl->parameters[1], step = decl->parameters[2];
+
+	if (step <= 0 || max <= min)
+		return 1;
+	const uint64_t steps = ((uint64_t)max - (uint64_t)min - 1) / (uint64_t)step + 1;
+	return steps > JST_MAX_LHIST_STEPS ? JST_MAX_LHIST_STEPS : (uint32_t)steps;
+}
+
+static inline void jst_sum_add(struct jst_sum_state *sum, int64_t value)
+{
+	const uint64_t low = jst_word_load(&sum->low);
+	const uint64_t next = low + (uint64_t)value;
+
+	jst_word_store(&sum->low, next);
+	jst_word_store(&sum->high, jst_word_load(&sum->high) + (uint64_t)(value >> 63) + (next < low));
+}
+
+static inline void jst_sum_add_double(struct jst_sum_state *sum, double value)
+{
+	jst_word_store(&sum->doubles, jst_bits_of(jst_double_of(jst_word_load(&sum->doubles)) + value));
+	jst_word_store(&sum->has_doubles, 1);
+}
+
+/* ---- updates: aggregation_number.c and aggregation_histogram.c. state belongs to cell; value is a number, no NaN. Context: probe, owner of the slot. ---- */
+
+void jst_total_update(struct jst_total_state *state, struct jst_value value);
+void jst_extreme_update(struct jst_extreme_state *state, struct jst_value value, bool greatest);
+void jst_stats_update(struct jst_stats_state *state, struct jst_value value);
+void jst_histogram_update(const struct jst_update *update, struct jst_cell *cell, struct jst_value value);
+void jst_linear_update(const struct jst_update *update, struct jst_linear_state *state, struct jst_value value);
+
+/* True if a replaces b as the smaller (greatest: the greater) of the two; an integer wins over the equal double, so that the order of coming does not matter. Neither is NaN or a string. Context: any. */
+bool jst_value_beats(struct jst_value a, struct jst_value b, bool greatest);
+
+#endif
