@@ -247,17 +247,22 @@ static const char *passed_limit(const struct jst_builder *builder)
 	};
 
 	_Static_assert(JST_MAX_FIELDS == 256 && JST_MAX_MAPS == 256 && JST_MAX_AGGREGATIONS == 256 && JST_MAX_PATTERNS == 4096 && JST_MAX_CLAUSES == 1024 &&
-	               JST_MAX_RECORDS == 1024 && JST_MAX_INSNS == 16384 && JST_MAX_REGISTERS == 128 && JST_MAX_KEYS == 8 && JST_MAX_ARGUMENTS == 32, "the limits as they are named");
+	               JST_MAX_RECORDS == 1024 && JST_MAX_INSNS == 16384 && JST_MAX_REGISTERS == 128 && JST_MAX_KEYS == 8 && JST_MAX_PATTERN == 1024 && JST_MAX_ARGUMENTS == 32, "the limits as they are named");
 	for (int id = 0; id < JST_SECTIONS; id++) {
 		if (count(builder, (enum jst_section_id)id) > jst_section_info[id].max && names[id])
 			return names[id];
 	}
 
+	const struct jst_pattern_decl *patterns = (const void *)builder->sections[JST_SECTION_PATTERNS].data;
 	const struct jst_clause_decl *clauses = (const void *)builder->sections[JST_SECTION_CLAUSES].data;
 	const struct jst_map_decl *maps = (const void *)builder->sections[JST_SECTION_MAPS].data;
 	const struct jst_aggregation_decl *aggregations = (const void *)builder->sections[JST_SECTION_AGGREGATIONS].data;
 	const struct jst_record_decl *records = (const void *)builder->sections[JST_SECTION_RECORDS].data;
 
+	for (uint32_t i = 0; i < count(builder, JST_SECTION_PATTERNS); i++) {
+		if (patterns[i].text.length > JST_MAX_PATTERN)
+			return "1,024 bytes of pattern";
+	}
 	for (uint32_t i = 0; i < count(builder, JST_SECTION_CLAUSES); i++) {
 		if (clauses[i].insns > JST_MAX_INSNS)
 			return "16,384 instructions in a clause";

@@ -51,3 +51,15 @@ uint32_t jst_program_insn_flags(const struct jst_program *program, const struct 
 		return 0;
 	}
 }
+
+bool jst_program_takes_value(const struct jst_program *program, int32_t aggregation)
+{
+	static const bool takes[JST_AGGREGATIONS] = {
+#define AGGREGATION(name, text, alias, values, parameters, shape, signature, meaning) [JST_AGGREGATION_##name] = values,
+#include "aggregation.def"
+#undef AGGREGATION
+	};
+	const struct jst_aggregation_decl *aggregations = jst_program_section(program, JST_SECTION_AGGREGATIONS);
+
+	return takes[aggregations[aggregation].function];
+}

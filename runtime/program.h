@@ -31,6 +31,7 @@ enum {
 	JST_MAX_FIELDS = 256,
 	JST_MAX_RECORDS = 1024,
 	JST_MAX_PATTERNS = 4096,
+	JST_MAX_PATTERN = 1024,   /* bytes of a pattern */
 	JST_MAX_INSNS = 16384, /* of one clause */
 	JST_MAX_LHIST_STEPS = 4096,
 	JST_MAX_HIST_BITS = 8,
@@ -193,6 +194,9 @@ static inline struct jst_value jst_program_constant(const struct jst_program *pr
 		value.s = (const char *)jst_program_section(program, JST_SECTION_STRINGS) + constant->bits;
 	return value;
 }
+
+/* Whether the aggregation, whose index and function are in range, is given a value by AGGREGATE; otherwise that leaves R[a] alone. Context: any. */
+bool jst_program_takes_value(const struct jst_program *program, int32_t aggregation);
 
 /* What a section holds: bytes of an element, how many of them a program may have, and its name for messages. */
 struct jst_section_info {

@@ -3,7 +3,7 @@
  *
  * It proves: structure (sections in bounds, aligned, in order; checksum; reserved bits zero; limits), operands in range for their shape, jumps inside the
  * clause, the last reachable instruction of each clause returns (no path runs off the end), registers written before they are read on every path, their possible kinds
- * (a store into a JST_MAP_INT map must be an integer), key counts equal to the declaration, patterns well formed. One pass over each clause to a fixed point; linear in practice and bounded.
+ * (a store into a JST_MAP_INT map must be an integer), key counts equal to the declaration, patterns well formed, the program's flags agreeing with its code. One pass over each clause to a fixed point; linear in practice and bounded.
  */
 #ifndef JST_VERIFY_H
 #define JST_VERIFY_H
