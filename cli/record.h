@@ -25,10 +25,10 @@ struct record {
 	uint32_t count;
 };
 
-/* Decodes a record read from a ring (size bytes at buffer, not trusted). False if malformed. */
+/* Decodes a record read from a ring (size bytes at buffer, 8-byte aligned, a copy that no longer changes, not trusted). False if malformed. */
 bool record_decode(const struct compiled *compiled, const void *buffer, size_t size, struct record *record);
 
-/* Prints a record of type PRINTF, PRINT, EMIT, EVENT or TIME. */
+/* Prints a record of type PRINTF, PRINT, EMIT, EVENT or TIME; the other types print nothing. */
 void record_print(struct output *output, const struct record *record, const struct record_source *source);
 
 #endif

@@ -27,10 +27,24 @@ void results_clear(struct results *results, uint32_t aggregation);
 void results_zero(struct results *results, uint32_t aggregation);
 void results_clear_all(struct results *results);
 
-/* Whether @a was ever updated, and updated since results_printed() was last called for it. */
+/* Whether @a holds any key: it was updated since the start or the last clear. */
 bool results_any(const struct results *results, uint32_t aggregation);
 
-/* All keys of an aggregation, in the order print shows them (by value, the greatest first where the function is a count or sum …; lhist and hist by count; ties by key). The array is freed by the caller; its entries belong to results. */
+/* Whether @a must still be printed at the end: it was never printed, or updated (by reading or merging) since results_printed() was last called for it. */
+bool results_due(const struct results *results, uint32_t aggregation);
+void results_printed(struct results *results, uint32_t aggregation);
+
+/* What @a[key] reads as in a clause of the CLI: count, sum, avg, min, max, rate, last (its string belongs to the result), else its count; nil where nothing is known. result: NULL where there is no such key. elapsed: as in results_print(). */
+struct jst_value results_value(const struct results *results, uint32_t aggregation, const struct jst_result *result, int64_t elapsed);
+
+/* The state under key, or NULL. */
+const struct jst_result *results_get(const struct results *results, uint32_t aggregation, const void *key, uint32_t key_size);
+
+/* What results were made for. */
+const struct compiled *results_compiled(const struct results *results);
+const struct jst_aggregation_decl *results_decl(const struct results *results, uint32_t aggregation);
+
+/* All keys of an aggregation, in the order print shows them: the greatest value first for count sum min max avg rate, the greatest count first for hist lhist quantiles stats, by key for last; ties by key, ascending (nil, numbers, strings). The array is freed by the caller; its entries belong to results. */
 struct results_entry {
 	const void *key;
 	uint32_t key_size;
@@ -40,9 +54,10 @@ struct results_entry {
 struct results_entry *results_sorted(const struct results *results, uint32_t aggregation, uint32_t *count);
 
 /*
- * Reading a target's memory, mapped read-only and not trusted (size bytes at base). Adds the cells of every bank that `take` accepts:
- * reader_take_closed: state is CLOSED (after FLIPPED). reader_take_rest: every bank whose (generation) was not copied before (after STOPPED, or the target's death).
+ * Reading a target's memory, mapped read-only and not trusted (size bytes at base, 64-byte aligned; it may change at any moment). Adds the cells of every bank that `take` accepts:
+ * READER_TAKE_CLOSED: state is CLOSED (after FLIPPED). READER_TAKE_REST: every bank whose generation was not copied before, whatever its state (after STOPPED, or the target's death).
  * copied remembers, per slot and bank, the generation last added, so that no event is counted twice. Losses are cumulative in the memory: they are set, not added.
+ * The view is zeroed by its maker but for the first four fields.
  */
 struct memory_view {
 	const unsigned char *base;
@@ -51,6 +66,7 @@ struct memory_view {
 	int32_t pid;
 	uint32_t copied[JST_SLOTS][JST_BANKS];
 	uint64_t losses[JST_LOSSES];   /* out: as of the last read */
+	uint64_t torn;                 /* out: slots whose owner was inside an event at READER_TAKE_REST; part of losses */
 	bool malformed;                /* out: something in the memory made no sense and was left out */
 };
 enum reader_take { READER_TAKE_CLOSED, READER_TAKE_REST };
@@ -60,7 +76,7 @@ void losses_read(struct memory_view *view);
 /* ---- printing (print_*.c), through an output ---- */
 struct output;
 
-/* print(@a), print(@a, top): top < 0: all. elapsed: ns since the session's start or the last clear, for rate. Nothing updated: "no data". */
+/* print(@a), print(@a, top): as text a block, as JSON one object a key. top < 0: all keys. elapsed: ns since the session's start or the last clear, for rate. Nothing updated: "no data". */
 void results_print(struct output *output, const struct results *results, uint32_t aggregation, int64_t top, int64_t elapsed);
 
 #endif
