@@ -1,6 +1,111 @@
-# Unit tests: one Check suite a module, tests/unit/test_MODULE.c, one program each. It links grammar, runtime, libjstrace and the CLI but for its main.
-unit-tests := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
-test-libraries = $(filter-out $(B)/cli/main.o,$(cli-objects)) $(B)/grammar.a $(libjstrace-objects) $(B)/runtime.a
+# Tests. Every test program leaves a RESULT file, "passed failed skipped", which tests/tally.sh makes and adds up. All of them run even if one fails.
+#
+#     tests/unit/test_NAME.c      a Check suite; also under ASan+UBSan, TSan and valgrind
+#     tests/golden/run            a script and its expected output, one pair a file
+#     tests/e2e/test_NAME.sh      real processes; exit code 77 skips
+#     tests/stress/stress_NAME.c  a program that tries hard for some seconds and exits 0 or 1; also under ASan+UBSan and TSan
+#     tests/layers.sh             who may include and export what
 
-$(B)/tests/unit/%.o: tests/unit/%.c
-	$(call compile,-Itests -Icli -Igrammar -I$(B)/grammar -Ilibjstrace -Iruntime -DJSTRACE_VERSION='"$(version)"' -Wno-conversion)
+# $(call test-names,FOLDER,PATTERN,SUFFIX): unit/test_cell …
+test-names = $(patsubst tests/%$(3),%,$(wildcard tests/$(1)/$(2)$(3)))
+# $(call results,BUILD,NAMES): their RESULT files, under a build folder.
+results = $(patsubst %,$(1)/check/%.result,$(2))
+
+unit-names := $(call test-names,unit,test_*,.c)
+stress-names := $(call test-names,stress,stress_*,.c)
+e2e-names := $(call test-names,e2e,test_*,.sh)
+
+unit-results := $(call results,build,$(unit-names))
+stress-results := $(call results,build,$(stress-names))
+e2e-results := $(call results,build,$(e2e-names))
+asan-results := $(call results,build/asan,$(unit-names) $(stress-names))
+tsan-results := $(call results,build/tsan,$(unit-names) $(stress-names))
+valgrind-results := $(patsubst unit/%,build/check/valgrind/%.result,$(unit-names))
+golden-results := $(if $(wildcard tests/golden/run),build/check/golden.result)
+layers-results := build/check/layers.result
+
+# ---- building them ----
+
+# A unit test links grammar, runtime, libjstrace and the CLI but for its main. A stress test the same, so that it may be about any of them.
+test-libraries = $(filter-out $(B)/cli/main.o,$(cli-objects)) $(B)/grammar.a $(libjstrace-objects) $(B)/runtime.a
+test-includes = -Itests -Icli -Igrammar -I$(B)/grammar -Ilibjstrace -Iruntime -DJSTRACE_VERSION='"$(version)"'
+unit-tests := $(addprefix $(B)/tests/,$(unit-names))
+stress-tests := $(addprefix $(B)/tests/,$(stress-names))
+
+$(B)/tests/%.o: tests/%.c
+	$(call compile,$(test-includes) -Wno-conversion)
+$(unit-tests:=.o): $(B)/grammar/parser.c
+
+$(unit-tests): %: %.o $(test-libraries)
+	$(say) LD $@
+	$(Q)$(CC) -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcheck -lm -lrt $(LDLIBS)
+$(stress-tests): %: %.o $(test-libraries)
+	$(say) LD $@
+	$(Q)$(CC) -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm $(LDLIBS)
+
+.PHONY: tests
+tests: $(unit-tests) $(stress-tests)
+
+# ---- running them ----
+
+sanitizer-options := ASAN_OPTIONS=abort_on_error=0:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=0:exitcode=66
+variant-name := $(if $(VARIANT),$(VARIANT) )
+
+.PHONY: force
+$(B)/check/unit/%.result: $(B)/tests/unit/% force
+	@$(sanitizer-options) tests/tally.sh $@ '$(variant-name)unit/$*' $<
+$(B)/check/stress/%.result: $(B)/tests/stress/% force
+	@$(sanitizer-options) tests/tally.sh $@ '$(variant-name)stress/$*' $<
+build/check/valgrind/%.result: build/tests/unit/% force
+	@tests/tally.sh $@ 'valgrind unit/$*' valgrind -q --error-exitcode=9 --child-silent-after-fork=no $<
+build/check/golden.result: programs force
+	@tests/tally.sh --live $@ golden tests/golden/run
+build/check/e2e/%.result: tests/e2e/%.sh programs force
+	@tests/tally.sh $@ 'e2e/$*' $<
+build/check/layers.result: programs force
+	@CC='$(CC)' tests/tally.sh $@ layers tests/layers.sh
+
+# $(call run,VARIANT,RESULTS): builds and runs; what cannot be built has no RESULT, and the sum says so.
+run = +$(Q)rm -f $(2); $(if $(strip $(2)),$(MAKE) --no-print-directory -k $(if $(1),VARIANT=$(1)) $(2) || :)
+sum = @tests/tally.sh --sum $(1)
+
+.PHONY: check check-setup check-layers check-unit check-golden check-e2e check-stress check-asan check-tsan check-valgrind
+check-setup:
+	@tests/setup.sh check
+
+check-layers: check-setup
+	$(call run,,$(layers-results))
+	$(call sum,$(layers-results))
+check-unit: check-setup
+	$(call run,,$(unit-results))
+	$(call sum,$(unit-results))
+check-golden: check-setup
+	$(call run,,$(golden-results))
+	$(call sum,$(golden-results))
+check-e2e: check-setup
+	$(call run,,$(e2e-results))
+	$(call sum,$(e2e-results))
+check-stress: check-setup
+	$(call run,,$(stress-results))
+	$(call sum,$(stress-results))
+check-asan: check-setup
+	$(call run,asan,$(asan-results))
+	$(call sum,$(asan-results))
+check-tsan: check-setup
+	$(call run,tsan,$(tsan-results))
+	$(call sum,$(tsan-results))
+check-valgrind: check-setup
+	$(call run,,$(valgrind-results))
+	$(call sum,$(valgrind-results))
+
+# All parts, one after the other: with -j the tests of a part run side by side, and what measures time has the machine to itself.
+check: check-setup
+	$(call run,,$(layers-results) $(unit-results))
+	$(call run,,$(golden-results))
+	$(call run,,$(valgrind-results))
+	$(call run,asan,$(asan-results))
+	$(call run,tsan,$(tsan-results))
+	$(call run,,$(stress-results))
+	$(Q)rm -f $(e2e-results)
+	+$(if $(e2e-results),$(Q)$(MAKE) --no-print-directory -k -j1 $(e2e-results) || :)
+	$(call sum,$(layers-results) $(unit-results) $(golden-results) $(valgrind-results) $(asan-results) $(tsan-results) $(stress-results) $(e2e-results))
