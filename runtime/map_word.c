@@ -1,0 +1,168 @@
+/*
+ * The one-word table: a slot is (mixed key, value), 16 bytes replaced at once, so a key is never seen with another key's value. Mixing is a bijection: the mixed key is the key. See map_table.h for windows and levels.
+ *
+ * While looking, only the low halves are read; the pair is read at once where that matches.
+ */
+#include "map_table.h"
+
+static uint64_t slot_key(struct jst_atomic_pair *slot)
+{
+	return atomic_load_explicit(&slot->low, memory_order_seq_cst);
+}
+
+/* The first slot with the key but `except`; in *empty, unless NULL, the first empty one if there is none; in *levels how many levels there are. */
+static inline struct jst_atomic_pair *find(const struct jst_map_access *access, struct jst_map_root *root, uint64_t mixed, const struct jst_atomic_pair *except,
+                                           struct jst_atomic_pair **empty, unsigned *levels)
+{
+	const unsigned start = jst_map_start(mixed);
+	unsigned level;
+
+	for (level = 0; level < JST_MAP_LEVELS; level++) {
+		const uint64_t word = jst_map_level(root, JST_MAP_WORDS, level);
+		if (!word)
+			break;
+		struct jst_atomic_pair *window = jst_map_window(access->memory, word, level, mixed);
+		for (unsigned i = 0; i < JST_MAP_WINDOW; i++) {
+			struct jst_atomic_pair *slot = &window[i ^ start];
+			const uint64_t key = slot_key(slot);
+			if (key == mixed && slot != except)
+				return slot;
+			if (empty && !key && !*empty)
+				*empty = slot;
+		}
+	}
+	if (levels)
+		*levels = level;
+	return NULL;
+}
+
+struct jst_value jst_map_word_get(const struct jst_map_access *access, uint64_t mixed)
+{
+	struct jst_map_root *root = jst_map_root(access);
+
+	for (unsigned attempt = 0; attempt < JST_MAP_TRIES; attempt++) {
+		struct jst_atomic_pair *slot = find(access, root, mixed, NULL, NULL, NULL);
+		if (!slot)
+			return jst_value_nil();
+		const struct jst_pair pair = jst_pair_load(slot);
+		if (__builtin_expect(pair.low == mixed, 1))
+			return jst_value_int((int64_t)pair.high);
+	}
+	jst_slot_lose(access->slot, JST_LOSS_CONTENTION);
+	return jst_value_nil();
+}
+
+bool jst_map_word_has(const struct jst_map_access *access, uint64_t mixed)
+{
+	return find(access, jst_map_root(access), mixed, NULL, NULL, NULL) != NULL;
+}
+
+/* Of a full span table: the slot of the window's oldest entry, which is in *pair. */
+static struct jst_atomic_pair *find_oldest(const struct jst_map_access *access, struct jst_map_root *root, uint64_t mixed, struct jst_pair *pair)
+{
+	struct jst_atomic_pair *oldest = NULL;
+
+	for (unsigned level = 0; level < JST_MAP_LEVELS; level++) {
+		const uint64_t word = jst_map_level(root, JST_MAP_WORDS, level);
+		if (!word)
+			break;
+		struct jst_atomic_pair *window = jst_map_window(access->memory, word, level, mixed);
+		for (unsigned i = 0; i < JST_MAP_WINDOW; i++) {
+			const struct jst_pair seen = jst_pair_load(&window[i]);
+			if (!oldest || (int64_t)seen.high < (int64_t)pair->high) {
+				oldest = &window[i];
+				*pair = seen;
+			}
+		}
+	}
+	return oldest;
+}
+
+/* Takes the own entry out again; false: somebody deleted it. *value becomes what it held. */
+static bool take_back(struct jst_atomic_pair *slot, uint64_t mixed, int64_t *value)
+{
+	struct jst_pair pair = jst_pair_load(slot);
+
+	while (pair.low == mixed) {
+		if (jst_pair_swap(slot, &pair, (struct jst_pair){ 0, 0 })) {
+			*value = (int64_t)pair.high;
+			return true;
+		}
+	}
+	return false;
+}
+
+static inline void change(const struct jst_map_access *access, uint64_t mixed, int64_t value, bool add)
+{
+	struct jst_map_root *root = jst_map_root(access);
+
+	for (unsigned attempt = 0; attempt < JST_MAP_TRIES; attempt++) {
+		struct jst_atomic_pair *empty = NULL;
+		unsigned levels;
+		struct jst_atomic_pair *slot = find(access, root, mixed, NULL, &empty, &levels);
+		struct jst_pair pair = { 0, 0 };
+
+		if (__builtin_expect(attempt != 0, 0))
+			jst_map_relax(attempt);
+		if (slot) {
+			pair = jst_pair_load(slot);
+			while (pair.low == mixed && attempt++ < JST_MAP_TRIES) {
+				const uint64_t next = add ? pair.high + (uint64_t)value : (uint64_t)value;
+				if (jst_pair_swap(slot, &pair, (struct jst_pair){ mixed, next }))
+					return;
+				jst_map_relax(attempt);
+			}
+			continue;
+		}
+		slot = empty;
+		if (__builtin_expect(!slot, 0)) {
+			if (jst_map_grow(access, JST_MAP_WORDS, levels, attempt))
+				continue;
+			if (access->decl->flags & JST_MAP_SPAN)
+				slot = find_oldest(access, root, mixed, &pair);
+			if (!slot) {
+				jst_slot_lose(access->slot, JST_LOSS_ENTRIES);
+				return;
+			}
+			if (pair.low == mixed)
+				continue;
+		}
+		const bool evicts = pair.low != 0;
+		if (!jst_pair_swap(slot, &pair, (struct jst_pair){ mixed, (uint64_t)value }))
+			continue;
+		if (__builtin_expect(evicts, 0))
+			jst_slot_lose(access->slot, JST_LOSS_SPANS);
+		if (__builtin_expect(!find(access, root, mixed, slot, NULL, NULL), 1))
+			return;
+		if (!take_back(slot, mixed, &value))
+			return;
+	}
+	jst_slot_lose(access->slot, JST_LOSS_CONTENTION);
+}
+
+void jst_map_word_set(const struct jst_map_access *access, uint64_t mixed, int64_t value)
+{
+	change(access, mixed, value, false);
+}
+
+void jst_map_word_add(const struct jst_map_access *access, uint64_t mixed, int64_t value)
+{
+	change(access, mixed, value, true);
+}
+
+void jst_map_word_delete(const struct jst_map_access *access, uint64_t mixed)
+{
+	struct jst_map_root *root = jst_map_root(access);
+
+	for (unsigned level = 0; level < JST_MAP_LEVELS; level++) {
+		const uint64_t word = jst_map_level(root, JST_MAP_WORDS, level);
+		if (!word)
+			break;
+		struct jst_atomic_pair *window = jst_map_window(access->memory, word, level, mixed);
+		for (unsigned i = 0; i < JST_MAP_WINDOW; i++) {
+			int64_t value;
+			if (slot_key(&window[i]) == mixed)
+				take_back(&window[i], mixed, &value);
+		}
+	}
+}
