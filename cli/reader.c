@@ -162,12 +162,13 @@ static jst_ref add_chunk(struct reader *reader, jst_ref ref)
 	if (offset > view->size || view->size - offset < sizeof(struct jst_chunk))
 		return refuse(reader);
 	const struct jst_chunk *chunk = (const struct jst_chunk *)(view->base + offset);
+	/* Next before used: a chunk that has a successor is complete, so no row is seen whose state, in an earlier chunk, is not. Pairs with the owner's release of a chunk that is laid out. */
+	const jst_ref next = atomic_load_explicit(&chunk->next, memory_order_acquire);
 	const uint32_t used = atomic_load_explicit(&chunk->used, memory_order_acquire) & ~7u; /* pairs with the owner's release once a cell is complete */
 	const uint32_t size = *(const volatile uint32_t *)&chunk->size;
 	if (size < JST_CHUNK_MIN || size > CHUNK_LARGEST || size > view->size - offset || size > reader->allowance || used < sizeof(*chunk) || used > size)
 		return refuse(reader);
 	reader->allowance -= size;
-	const jst_ref next = atomic_load_explicit(&chunk->next, memory_order_acquire); /* pairs with the owner's release of a chunk that is laid out */
 	copy_words(reader->chunk, chunk, used);
 	add_cells(reader, used, ref);
 	return next;

@@ -153,7 +153,7 @@ static int print_scaled(FILE *file, double value, const char *unit)
 static int print_smallest(FILE *file, double value, const char *unit)
 {
 	if (value == floor(value))
-		return fprintf(file, "%.0f%s", value, unit);
+		return fprintf(file, "%.0f%s", fabs(value), unit); /* no -0 */
 	return fprintf(file, "%.3g%s", value, unit);
 }
 
