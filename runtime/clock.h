@@ -16,7 +16,7 @@ int64_t jst_clock_wall(const struct jst_clock_page *page, int64_t now);
 /* Calibration state, the agent's. */
 struct jst_clock {
 	bool tsc;               /* the clocksource is tsc and the CPU says it is invariant */
-	uint64_t tsc_first;
+	uint64_t tsc_first;     /* the pair that the rate is measured from: the first one, later that of the last adjustment */
 	int64_t ns_first;
 };
 

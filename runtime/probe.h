@@ -58,6 +58,8 @@ struct jst_binding {
 /* True if the pattern matches the whole name. A glob: * any run, ? one character, [a-z] [!a-z] a set; linear time in practice, bounded by length x length. Context: any. */
 bool jst_pattern_match(struct jst_string pattern, bool glob, struct jst_string name);
 bool jst_glob_match(struct jst_string glob, struct jst_string text);
+/* The same, but gives up (false, *steps 0) after *steps steps; those it took are subtracted. */
+bool jst_glob_match_within(struct jst_string glob, struct jst_string text, uint64_t *steps);
 
 /* How many clauses of the program have a pattern that matches name; their indices, in script order, go to clause (room for JST_MAX_CLAUSES), if not NULL. Context: any. */
 uint32_t jst_probe_clauses(const struct jst_program *program, struct jst_string name, uint16_t *clause);

@@ -19,7 +19,7 @@ struct jst_session {
 	uint32_t string_size;                /* bytes */
 };
 
-/* Bytes of one thread's work area: registers and scratch. */
+/* Bytes of one thread's work area: registers and scratch; a multiple of 64. Areas are at least 16-byte aligned. */
 uint32_t jst_session_work_size(uint32_t string_size);
 
 /* Puts the program's initial values into its maps. After jst_memory_init, before the first event. Context: agent. */
@@ -38,7 +38,7 @@ void jst_session_claim(struct jst_session *session, const struct jst_runner *run
 /* Runs all clauses of the binding, in order, for one event whose arguments are words. The clock is read at most once. Nothing here allocates, locks or makes a system call; errno stays. Context: probe, the slot's owner. */
 void jst_session_event(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words);
 
-/* Runs one clause by its index (the CLI's special clauses); same rules. */
+/* Runs one clause by its index (the CLI's special clauses); same rules. The binding gives fields and names, also where there are none; its list of clauses is not looked at. */
 void jst_session_clause(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words, uint32_t clause);
 
 #endif

@@ -17,16 +17,17 @@ struct jst_run {
 	const struct jst_binding *binding;
 	const uint64_t *words;
 	int64_t now;         /* ns, read before the first clause if the program uses it */
-	struct jst_value *registers;  /* JST_MAX_REGISTERS */
-	char *scratch;       /* strings made by the run */
-	uint32_t room;       /* bytes at scratch */
-	uint32_t used;       /* of them; starts at 0 with each clause */
+	struct jst_value *registers;  /* JST_MAX_REGISTERS, and JST_MAX_SITE_FIELDS more for the values of an event */
+	char *scratch;       /* strings made by the run, 8-byte aligned */
+	uint32_t room;       /* bytes at scratch for them */
+	uint32_t used;       /* of them; starts at 0 with each clause. Strings read from maps may take some of key_room too */
+	uint32_t key_room;   /* bytes behind room, so that an encoded key finds a place */
 };
 
 /* Runs the clause to its end or until its budget is spent (LOSS_BUDGET). Context: probe. */
 void jst_vm_run(struct jst_run *run, const struct jst_clause_decl *clause);
 
-/* builtin.c: the value of a builtin variable; a function applied to count arguments. Strings they make lie in run's scratch; nil and LOSS_SCRATCH when that is full. *cost: bytes touched, charged to the budget. Context: probe. */
+/* builtin.c, builtin_variable.c: the value of a builtin variable; a function applied to count arguments. Strings they make lie in run's scratch; nil and LOSS_SCRATCH when that is full. *cost: bytes touched, charged to the budget. Context: probe. */
 struct jst_value jst_builtin_variable(struct jst_run *run, enum jst_variable variable);
 struct jst_value jst_builtin_call(struct jst_run *run, enum jst_function function, const struct jst_value *arguments, uint32_t count, uint32_t *cost);
 

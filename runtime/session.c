@@ -1,0 +1,142 @@
+/*
+ * An event in a session: pick the bank, read the clock if the program needs it, run the clauses.
+ *
+ * What a run needs lies in the thread's work area:
+ *
+ *     | registers | values of an event | scratch: strings made by the run | room for encoded keys |
+ */
+#include "clock.h"
+#include "map.h"
+#include "session.h"
+#include "vm.h"
+
+enum { VALUES = JST_MAX_REGISTERS + JST_MAX_SITE_FIELDS, SCRATCH_MIN = 4096 };
+
+static uint32_t string_room(uint32_t string_size)
+{
+	const uint32_t room = 4 * string_size;
+
+	return ((room > SCRATCH_MIN ? room : SCRATCH_MIN) + 7) & ~7U;
+}
+
+/* An encoded key of the greatest size (cell.h): kinds, then a length and padded bytes each. */
+static uint32_t key_room(uint32_t string_size)
+{
+	return (uint32_t)sizeof(uint64_t) + JST_MAX_KEYS * ((uint32_t)sizeof(uint64_t) + ((string_size + 7) & ~7U));
+}
+
+uint32_t jst_session_work_size(uint32_t string_size)
+{
+	const uint32_t size = VALUES * (uint32_t)sizeof(struct jst_value) + string_room(string_size) + key_room(string_size);
+
+	return (size + 63) & ~63U;
+}
+
+void jst_session_claim(struct jst_session *session, const struct jst_runner *runner)
+{
+	struct jst_memory_header *header = session->memory.header;
+	struct jst_slot *slot = &session->memory.slots[runner->slot];
+
+	if (slot->serial == runner->serial)
+		return;
+	jst_slot_open(&session->memory, slot);
+	slot->serial = runner->serial;
+	slot->random = 0;
+	/* An owner that died inside an event left it odd. */
+	atomic_store_explicit(&slot->inside, (atomic_load_explicit(&slot->inside, memory_order_relaxed) + 1) & ~1U, memory_order_relaxed);
+	atomic_store_explicit(&slot->tid, runner->tid, memory_order_relaxed);
+
+	/* Pairs with the acquire loads of the agent and the CLI: who counts the slot sees its banks' generations. */
+	uint32_t used = atomic_load_explicit(&header->slots_used, memory_order_relaxed);
+
+	while (used <= runner->slot && !atomic_compare_exchange_weak_explicit(&header->slots_used, &used, runner->slot + 1, memory_order_release, memory_order_relaxed))
+		;
+}
+
+/* Marks the slot as inside an event, for a reader after the thread's death only: order among this thread's stores is all that is needed. */
+static inline void enter(struct jst_slot *slot, uint32_t count)
+{
+	atomic_store_explicit(&slot->inside, count, memory_order_relaxed);
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+static inline void leave(struct jst_slot *slot, uint32_t count)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	atomic_store_explicit(&slot->inside, count, memory_order_relaxed);
+}
+
+static inline void prepare(struct jst_run *run, struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words)
+{
+	const struct jst_program *program = session->program;
+	unsigned char *work = session->work + (size_t)session->work_size * runner->slot;
+
+	run->session = session;
+	run->program = program;
+	run->slot = &session->memory.slots[runner->slot];
+	run->bank = jst_slot_bank(&session->memory, run->slot);
+	run->slot_index = runner->slot;
+	run->runner = runner;
+	run->binding = binding;
+	run->words = words;
+	run->now = program->flags & JST_PROGRAM_CLOCK ? jst_clock_now(&session->memory.header->clock) : 0;
+	run->registers = (struct jst_value *)(void *)work;
+	run->scratch = (char *)work + VALUES * sizeof(struct jst_value);
+	run->room = string_room(session->string_size);
+	run->key_room = session->work_size - (uint32_t)(VALUES * sizeof(struct jst_value)) - run->room;
+	run->used = 0;
+}
+
+static inline void run_clauses(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words,
+                               const uint16_t *clause, uint32_t count)
+{
+	const struct jst_clause_decl *clauses = jst_program_section(session->program, JST_SECTION_CLAUSES);
+	struct jst_slot *slot = &session->memory.slots[runner->slot];
+	const uint32_t inside = atomic_load_explicit(&slot->inside, memory_order_relaxed);
+	struct jst_run run;
+
+	enter(slot, inside + 1);
+	prepare(&run, session, runner, binding, words);
+	for (uint32_t i = 0; i < count; i++)
+		jst_vm_run(&run, &clauses[clause[i]]);
+	leave(slot, inside + 2);
+}
+
+void jst_session_event(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words)
+{
+	run_clauses(session, runner, binding, words, binding->clause, binding->clauses);
+}
+
+void jst_session_clause(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words, uint32_t clause)
+{
+	const uint16_t index = (uint16_t)clause;
+
+	run_clauses(session, runner, binding, words, &index, 1);
+}
+
+void jst_session_initialise(struct jst_session *session)
+{
+	const struct jst_program *program = session->program;
+	const struct jst_initial_decl *initials = jst_program_section(program, JST_SECTION_INITIALS);
+	const struct jst_map_decl *maps = jst_program_section(program, JST_SECTION_MAPS);
+
+	for (uint32_t i = 0; i < jst_program_count(program, JST_SECTION_INITIALS); i++) {
+		const struct jst_map_decl *decl = &maps[initials[i].map];
+		char *scratch = (char *)session->work;
+		uint32_t used = 0;
+		const struct jst_map_access access = {
+			.memory = &session->memory,
+			.slot = &session->memory.slots[0], /* nobody runs yet */
+			.decl = decl,
+			.index = initials[i].map,
+			.scratch = scratch,
+			.room = session->work_size,
+			.used = &used,
+		};
+		struct jst_value values[JST_MAX_KEYS + 1];
+
+		for (uint32_t k = 0; k <= decl->keys; k++)
+			values[k] = jst_program_constant(program, initials[i].first_constant + k);
+		jst_map_set(&access, values, values[decl->keys]);
+	}
+}
