@@ -1,0 +1,262 @@
+/*
+ * The handshake.
+ *
+ * Only the agent's own thread is ever signalled, and only after the process was seen to have a marker and to be the one we mean; beside the signal goes a futex wake through the
+ * read-only mapping of the marker. Both are repeated until the agent listens, since it may be busy, or an old listener may just have gone.
+ */
+#include "attach.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "messages.h"
+#include "times.h"
+
+enum { CONNECTIONS = 5, SITES_MAX = 1 << 18, SITE_BYTES_MAX = 64 << 20 };
+
+static void wake(struct target *target)
+{
+	const struct process *process = &target->process;
+	siginfo_t information;
+
+	memset(&information, 0, sizeof(information));
+	information.si_signo = SIGUSR2;
+	information.si_code = SI_QUEUE;
+	information.si_pid = getpid();
+	information.si_uid = getuid();
+	information.si_value.sival_int = JST_WAKE_MAGIC;
+
+	if (syscall(SYS_rt_tgsigqueueinfo, process->pid, process->agent, SIGUSR2, &information) < 0 && errno != EAGAIN) {
+		if (errno == ESRCH)
+			target_fail(target, "process %d (%s) has exited or became another program", (int)process->pid, process->comm);
+		else
+			target_fail(target, "cannot wake process %d (%s): %s", (int)process->pid, process->comm, strerror(errno));
+		return;
+	}
+	syscall(SYS_futex, &process->marker->doorbell, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+/* Copies the name of the socket the agent listens on; false while there is none. The marker may change at any moment, and may lie. */
+static bool socket_name(const struct jst_marker *marker, char name[sizeof(marker->socket_name)])
+{
+	/* Pairs with the agent's release stores around its change of the name; odd: it is changing. */
+	uint32_t before = atomic_load_explicit(&marker->listening, memory_order_acquire);
+
+	if (before & 1)
+		return false;
+	for (size_t i = 0; i < sizeof(marker->socket_name); i++)
+		name[i] = ((const volatile char *)marker->socket_name)[i];
+	atomic_thread_fence(memory_order_acquire);
+	return atomic_load_explicit(&marker->listening, memory_order_relaxed) == before && name[0] && memchr(name, 0, sizeof(marker->socket_name));
+}
+
+static void greet(struct target *target, int64_t now)
+{
+	struct jst_message_hello hello = {
+		.abi_min = JST_ABI_MIN,
+		.abi_max = JST_ABI_MAX,
+		.pid = target->process.inner_pid,
+		.start_time = target->process.inner_start_time,
+		.version = JSTRACE_VERSION,
+	};
+
+	target->state = TARGET_GREETING;
+	target->deadline = now + JST_HELLO_TIMEOUT_MS * TIMES_MS;
+	if (!wire_client_send(&target->client, JST_MESSAGE_HELLO, &hello, sizeof(hello)))
+		attach_broken(target, now);
+}
+
+void attach_wake(struct target *target, int64_t now)
+{
+	const struct process *process = &target->process;
+	char name[sizeof(process->marker->socket_name)];
+	struct ucred peer;
+
+	if (socket_name(process->marker, name)) {
+		if (wire_client_connect(&target->client, process->pid, name, &peer)) {
+			if (peer.pid != process->pid) {
+				target_fail(target, "the socket that process %d (%s) names belongs to process %d", (int)process->pid, process->comm, (int)peer.pid);
+				return;
+			}
+			greet(target, now);
+			return;
+		}
+		if (errno == EPERM || errno == EACCES) {
+			target_fail(target, "process %d (%s) is in another network namespace, which only root may enter: run jstrace with sudo or inside the container", (int)process->pid, process->comm);
+			return;
+		}
+		/* Nobody listens there any more, or too many ask at once: wake on. */
+	}
+	if (now < target->again)
+		return;
+	target->again = now + JST_WAKE_AGAIN_MS * TIMES_MS;
+	if (!process_alive(process)) {
+		target_fail(target, "process %d (%s) has exited", (int)process->pid, process->comm);
+		return;
+	}
+	wake(target);
+}
+
+static void load(struct target *target, const struct target_plan *plan, int64_t now)
+{
+	const struct jst_message_load load = {
+		.program_size = plan->program->size,
+		.budget = plan->budget,
+		.memory = plan->memory,
+		.string_size = plan->string_size,
+		.ring_size = plan->ring_size,
+	};
+	const unsigned char *bytes = (const unsigned char *)plan->program;
+	const size_t most = JST_PACKET_MAX - sizeof(struct jst_message);
+	bool sent = wire_client_send(&target->client, JST_MESSAGE_LOAD, &load, sizeof(load));
+
+	for (size_t at = 0; sent && at < load.program_size; at += most)
+		sent = wire_client_send(&target->client, JST_MESSAGE_PROGRAM, bytes + at, load.program_size - at < most ? load.program_size - at : most);
+	target->state = TARGET_LOADING;
+	target->deadline = now + JST_UPLOAD_TIMEOUT_MS * TIMES_MS;
+	if (!sent)
+		attach_broken(target, now);
+}
+
+static void protocol(struct target *target)
+{
+	target_fail(target, "process %d (%s) answered with something that jstrace does not understand", (int)target->process.pid, target->process.comm);
+}
+
+static void hello(struct target *target, const struct wire_packet *packet, int64_t now)
+{
+	struct jst_message_hello theirs;
+
+	if (packet->size < sizeof(theirs)) {
+		protocol(target);
+		return;
+	}
+	memcpy(&theirs, packet->body, sizeof(theirs));
+	theirs.version[sizeof(theirs.version) - 1] = 0;
+	if (theirs.abi_min > JST_ABI_MAX || theirs.abi_max < JST_ABI_MIN) {
+		target_fail(target, "process %d (%s) was built with jstrace %s, which is incompatible with this one, " JSTRACE_VERSION, (int)target->process.pid, target->process.comm, theirs.version);
+		return;
+	}
+	if (theirs.pid != target->process.inner_pid || theirs.start_time != target->process.inner_start_time) {
+		target_fail(target, "process %d (%s) is not the one that was found: its pid was used again", (int)target->process.pid, target->process.comm);
+		return;
+	}
+	target->state = TARGET_LISTING;
+	target->deadline = now + JST_HELLO_TIMEOUT_MS * TIMES_MS;
+	if (!wire_client_send(&target->client, JST_MESSAGE_LIST, NULL, 0))
+		attach_broken(target, now);
+}
+
+/* The entry is read as if it lay in a memory of its own, eight bytes behind the start, where the first ref that is not "none" points. */
+static void site(struct target *target, const struct wire_packet *packet)
+{
+	const size_t size = 8 + ((size_t)packet->size + 7) / 8 * 8;
+
+	if (target->site_count >= SITES_MAX || target->site_bytes + size > SITE_BYTES_MAX)
+		return;
+
+	unsigned char *entry = message_allocate(1, size);
+	struct target_site site = { .entry = entry };
+
+	memcpy(entry + 8, packet->body, packet->size);
+	if (!jst_site_read(entry, size, 1, &site.probe)) {
+		free(entry);
+		protocol(target);
+		return;
+	}
+	if (target->site_count == target->site_room)
+		target->sites = message_resize(target->sites, target->site_room = target->site_room ? target->site_room * 2 : 16, sizeof(*target->sites));
+	target->sites[target->site_count++] = site;
+	target->site_bytes += size;
+}
+
+static void loaded(struct target *target, const struct target_plan *plan, struct wire_packet *packet)
+{
+	struct jst_message_loaded body;
+
+	if (packet->size < sizeof(body)) {
+		protocol(target);
+		return;
+	}
+	memcpy(&body, packet->body, sizeof(body));
+	if (!target_map(target, &body, packet, plan))
+		return;
+	target->state = TARGET_LOADED;
+	target->deadline = TIMES_NEVER;
+}
+
+static void refused(struct target *target, const struct wire_packet *packet)
+{
+	struct jst_message_refused body = { 0 };
+
+	memcpy(&body, packet->body, packet->size < sizeof(body) ? packet->size : sizeof(body));
+	body.reason[sizeof(body.reason) - 1] = 0;
+	target_fail(target, "process %d (%s) refused%s%s%s", (int)target->process.pid, target->process.comm, body.reason[0] ? ": " : "", body.reason,
+	            body.refusal == JST_REFUSAL_MEMORY ? " (see --memory)" : "");
+}
+
+void attach_packet(struct target *target, const struct target_plan *plan, struct wire_packet *packet, int64_t now)
+{
+	if (packet->type == JST_MESSAGE_REFUSED) {
+		refused(target, packet);
+	} else if (packet->type == JST_MESSAGE_HELLO && target->state == TARGET_GREETING) {
+		hello(target, packet, now);
+	} else if (packet->type == JST_MESSAGE_SITE && target->state == TARGET_LISTING) {
+		site(target, packet);
+	} else if (packet->type == JST_MESSAGE_LIST_END && target->state == TARGET_LISTING) {
+		if (plan->program) {
+			load(target, plan, now);
+		} else {
+			target->state = TARGET_ENDED;
+			wire_client_close(&target->client);
+		}
+	} else if (packet->type == JST_MESSAGE_LOADED && target->state == TARGET_LOADING) {
+		loaded(target, plan, packet);
+	} else {
+		protocol(target);
+	}
+}
+
+void attach_broken(struct target *target, int64_t now)
+{
+	const struct process *process = &target->process;
+
+	wire_client_close(&target->client);
+	if (!process_alive(process)) {
+		target_fail(target, "process %d (%s) exited while it was being attached", (int)process->pid, process->comm);
+	} else if (target->state == TARGET_GREETING && ++target->connections < CONNECTIONS) {
+		/* We met the end of a listener that somebody else had called: call again. */
+		target->state = TARGET_WAKING;
+		target->deadline = now + JST_WAKE_TIMEOUT_MS * TIMES_MS;
+		target->again = now;
+	} else {
+		target_fail(target, "process %d (%s) broke the connection while it was being attached", (int)process->pid, process->comm);
+	}
+}
+
+void attach_late(struct target *target)
+{
+	static const char *const step[] = {
+		[TARGET_WAKING] = "did not wake up within 2 s",
+		[TARGET_GREETING] = "did not greet within 1 s",
+		[TARGET_LISTING] = "did not list its probes within 1 s",
+		[TARGET_LOADING] = "did not load the program within 2 s",
+		[TARGET_LOADED] = "did not get ready in time",
+		[TARGET_STARTING] = "did not switch its probes on within 1 s",
+	};
+	const int pid = (int)target->process.pid;
+	const char state = process_state(&target->process);
+
+	if (!state || state == 'Z' || state == 'X')
+		target_fail(target, "process %d (%s) exited while it was being attached", pid, target->process.comm);
+	else if (state == 'T' || state == 't')
+		target_fail(target, "process %d (%s) is stopped (%s) and cannot answer; let it go on with: kill -CONT %d", pid, target->process.comm, state == 't' ? "by a debugger" : "SIGSTOP", pid);
+	else
+		target_fail(target, "process %d (%s) %s", pid, target->process.comm, step[target->state]);
+}

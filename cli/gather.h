@@ -1,0 +1,26 @@
+/*
+ * Gathering: the records that lie in the rings of all targets, read out, put into the order of their time, and printed.
+ *
+ * One pass takes what is there, at most a ring's size from each ring, so that a target that writes faster than we print cannot keep us. Records of one pass are printed in the order
+ * of their monotonic clock over all threads and processes; between passes an event that was slow to be written may come after a later one.
+ */
+#ifndef GATHER_H
+#define GATHER_H
+
+#include "compile.h"
+#include "output.h"
+#include "target.h"
+
+struct gather;
+
+/* ring_size: of every ring, bytes. */
+struct gather *gather_new(const struct compiled *compiled, uint32_t ring_size);
+void gather_free(struct gather *gather);
+
+/* Prints the records of all targets in the list; their number. *filling is set if a ring was filling: look again soon. */
+size_t gather_pass(struct gather *gather, struct target *targets, struct output *output, bool *filling);
+
+/* Passes until nothing is left, which is soon where nobody writes any more. */
+void gather_rest(struct gather *gather, struct target *targets, struct output *output);
+
+#endif

@@ -1,0 +1,150 @@
+/*
+ * jstrace, the command: from the arguments to one of its actions and an exit code. The only place that calls exit (by returning).
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compile.h"
+#include "list.h"
+#include "messages.h"
+#include "options.h"
+#include "output.h"
+#include "script.h"
+#include "trace.h"
+
+enum { FINE = 0, FAILED = 1, WRONG = 2 };
+
+static int close_output(struct output *output, int code)
+{
+	const bool had_failed = output->failed;
+
+	if (output_close(output))
+		return code;
+	/* What failed before was already said. */
+	if (!had_failed && output->error != EPIPE)
+		message_error("cannot write the results: %s", strerror(output->error));
+	return code ? code : FAILED;
+}
+
+static bool open_output(struct output *output, const struct options *options)
+{
+	if (output_open(output, options->output, options->format))
+		return true;
+	message_error("cannot open %s: %s", options->output ? options->output : "standard output", strerror(errno));
+	return false;
+}
+
+/* The diagnostics, as far as they are wanted: errors always, the rest without -q. */
+static void report(const struct compiled *compiled, const struct options *options)
+{
+	if (compiled->errors || !options->quiet)
+		compiled_report(compiled, stderr);
+}
+
+static int dump(const struct script *script, const struct compiled *compiled, const struct compile_options *how, const struct options *options)
+{
+	struct output output;
+	bool good = false;
+
+	if (!open_output(&output, options))
+		return FAILED;
+	switch (options->dump) {
+	case DUMP_TOKENS:
+		good = dump_tokens(script->text, script->length, output.file);
+		break;
+	case DUMP_TREE:
+		good = dump_tree(script->text, script->length, how, output.file);
+		break;
+	case DUMP_BYTECODE:
+		good = !compiled->errors && dump_bytecode(compiled, output.file);
+		break;
+	}
+	return close_output(&output, good ? FINE : WRONG);
+}
+
+/* Everything that a run would need is made, and nothing is done. */
+static int check(const struct compiled *compiled)
+{
+	const char *limit = NULL;
+	struct jst_program *target = jst_builder_finish(compiled->target, &limit);
+	struct jst_program *local = target ? jst_builder_finish(compiled->local, &limit) : NULL;
+	const bool fits = target && local;
+
+	if (!fits)
+		message_error("the script is too large: more than %s", limit);
+	free(target);
+	free(local);
+	return fits ? FINE : WRONG;
+}
+
+static int trace(struct compiled *compiled, const struct options *options)
+{
+	struct output output;
+
+	if (!open_output(&output, options))
+		return FAILED;
+	return close_output(&output, trace_run(options, compiled, &output));
+}
+
+static int with_script(const struct options *options)
+{
+	struct script script;
+
+	if (!script_read(&script, options)) {
+		script_free(&script);
+		return WRONG;
+	}
+
+	const struct compile_options how = { .file = script.name, .arguments = options->arguments, .argument_count = (uint32_t)options->argument_count };
+	struct compiled *compiled = compile(script.text, script.length, &how);
+	int code = WRONG;
+
+	report(compiled, options);
+	if (options->action == ACTION_DUMP)
+		code = dump(&script, compiled, &how, options);
+	else if (!compiled->errors)
+		code = options->action == ACTION_CHECK ? check(compiled) : trace(compiled, options);
+	compiled_free(compiled);
+	script_free(&script);
+	return code;
+}
+
+static int with_list(const struct options *options)
+{
+	struct output output;
+
+	if (!open_output(&output, options))
+		return FAILED;
+	return close_output(&output, list_run(options, &output));
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	int code = WRONG;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (options_parse(&options, argc, argv)) {
+		message_set_level(options.quiet ? MESSAGE_QUIET : options.verbose ? MESSAGE_VERBOSE : MESSAGE_NORMAL);
+		switch (options.action) {
+		case ACTION_HELP:
+			options_help(stdout);
+			code = fflush(stdout) == 0 ? FINE : FAILED;
+			break;
+		case ACTION_VERSION:
+			printf("jstrace %s\n", JSTRACE_VERSION);
+			code = fflush(stdout) == 0 ? FINE : FAILED;
+			break;
+		case ACTION_LIST:
+			code = with_list(&options);
+			break;
+		default:
+			code = with_script(&options);
+			break;
+		}
+	}
+	options_free(&options);
+	return code;
+}

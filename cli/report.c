@@ -1,0 +1,235 @@
+/*
+ * See report.h. Names and titles come from targets; they are escaped where they are printed.
+ */
+#include "report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "messages.h"
+
+enum { NAMES_MAX = 4096, SITES_MAX = 1 << 18 };
+
+static const struct {
+	const char *reason, *option;
+} loss_rows[JST_LOSSES] = {
+#define LOSS(name, reason, option, meaning) [JST_LOSS_##name] = { reason, option },
+#include "loss.def"
+#undef LOSS
+};
+
+struct lost {
+	char where[96];          /* "httpd[77]" */
+	uint64_t losses[JST_LOSSES];
+};
+
+struct report {
+	const struct compiled *compiled;
+	bool *pattern_matched, *span_matched;
+	char **names;            /* different probe names seen, for suggestions */
+	size_t name_count;
+	struct lost *lost;       /* one for each source that lost anything */
+	size_t lost_count;
+	uint64_t total[JST_LOSSES];
+	bool attached;           /* any target's sites were seen */
+};
+
+struct report *report_new(const struct compiled *compiled)
+{
+	struct report *report = message_allocate(1, sizeof(*report));
+
+	report->compiled = compiled;
+	report->pattern_matched = message_allocate(compiled->pattern_count, sizeof(bool));
+	report->span_matched = message_allocate(compiled->span_count, sizeof(bool));
+	return report;
+}
+
+void report_free(struct report *report)
+{
+	if (!report)
+		return;
+	for (size_t i = 0; i < report->name_count; i++)
+		free(report->names[i]);
+	free(report->names);
+	free(report->lost);
+	free(report->pattern_matched);
+	free(report->span_matched);
+	free(report);
+}
+
+/* A pattern as written: in quotes it is literal. */
+static bool matches(const char *pattern, struct jst_string name)
+{
+	const size_t length = strlen(pattern);
+
+	if (length >= 2 && pattern[0] == '"' && pattern[length - 1] == '"')
+		return length - 2 == name.length && memcmp(pattern + 1, name.bytes, name.length) == 0;
+	return jst_pattern_match((struct jst_string){ pattern, (uint32_t)length }, true, name);
+}
+
+static void see(struct report *report, struct jst_string name)
+{
+	const struct compiled *compiled = report->compiled;
+
+	for (uint32_t i = 0; i < compiled->pattern_count; i++)
+		if (!report->pattern_matched[i])
+			report->pattern_matched[i] = matches(compiled->patterns[i], name);
+	for (uint32_t i = 0; i < compiled->span_count; i++)
+		if (!report->span_matched[i])
+			report->span_matched[i] = matches(compiled->spans[i].pattern, name);
+	if (report->name_count >= NAMES_MAX)
+		return;
+	for (size_t i = 0; i < report->name_count; i++)
+		if (strlen(report->names[i]) == name.length && memcmp(report->names[i], name.bytes, name.length) == 0)
+			return;
+	report->names = message_resize(report->names, report->name_count + 1, sizeof(*report->names));
+	report->names[report->name_count++] = message_copy(name.bytes, name.length);
+}
+
+void report_sites(struct report *report, const struct target *target)
+{
+	report->attached = true;
+	for (uint32_t i = 0; i < target->site_count; i++)
+		see(report, target->sites[i].probe.name);
+	if (!target_has_memory(target) || target->state != TARGET_ENDED)
+		return;
+
+	const struct jst_memory_header *header = (const struct jst_memory_header *)target->view->base;
+	/* Pairs with the agent's release store of a new entry. The list may be a ring if the target wants it so: a bounded walk. */
+	jst_ref ref = atomic_load_explicit(&header->sites, memory_order_acquire);
+
+	for (uint32_t i = 0; ref && i < SITES_MAX; i++) {
+		struct jst_probe probe;
+
+		if (!jst_site_read(target->view->base, target->view->size, ref, &probe))
+			return;
+
+		/* The names lie in the target's memory: copied before they are looked at more than once. */
+		char name[JST_MAX_PROBE_NAME + 1];
+		const uint32_t length = probe.name.length < JST_MAX_PROBE_NAME ? probe.name.length : JST_MAX_PROBE_NAME;
+
+		memcpy(name, probe.name.bytes, length);
+		see(report, (struct jst_string){ name, length });
+		ref = ((const volatile struct jst_site_entry *)(target->view->base + (uint64_t)ref * 8))->next;
+	}
+}
+
+static void add_losses(struct report *report, const char *title, long pid, const uint64_t losses[JST_LOSSES])
+{
+	bool any = false;
+
+	for (int i = 0; i < JST_LOSSES; i++) {
+		report->total[i] += losses[i];
+		any |= losses[i] != 0;
+	}
+	if (!any)
+		return;
+	report->lost = message_resize(report->lost, report->lost_count + 1, sizeof(*report->lost));
+
+	struct lost *lost = &report->lost[report->lost_count++];
+
+	snprintf(lost->where, sizeof(lost->where), pid ? "%s[%ld]" : "%s", title, pid);
+	memcpy(lost->losses, losses, sizeof(lost->losses));
+}
+
+void report_losses(struct report *report, struct target *target)
+{
+	losses_read(target->view);
+	target->malformed |= target->view->malformed;
+	add_losses(report, target->title, (long)target->process.pid, target->view->losses);
+}
+
+void report_local_losses(struct report *report, const uint64_t losses[JST_LOSSES])
+{
+	add_losses(report, "jstrace", 0, losses);
+}
+
+void report_unmatched(struct report *report)
+{
+	if (!report->attached)
+		return;
+	for (uint32_t i = 0; i < report->compiled->pattern_count; i++) {
+		const char *pattern = report->compiled->patterns[i];
+
+		if (report->pattern_matched[i])
+			continue;
+
+		const char *near = message_nearest(pattern, (const char *const *)report->names, report->name_count);
+
+		message_warning("no probe matches %s in any traced process%s%s%s", pattern, near ? "; did you mean " : "; jstrace -l lists what there is", near ? near : "", near ? "?" : "");
+	}
+}
+
+void report_spans(const struct report *report)
+{
+	for (uint32_t i = 0; i < report->compiled->span_count; i++) {
+		const struct compiled_span *span = &report->compiled->spans[i];
+
+		message_note("%s:%d:%d: %s[...] is the time of the last %s with that key, read in clauses on %s", report->compiled->file, span->line, span->column, span->sibling, span->pattern, span->reader);
+	}
+}
+
+void report_process(struct output *output, const char *event, const struct target *target, const char *reason)
+{
+	if (output->format != OUTPUT_JSON)
+		return;
+	fprintf(output->file, "{\"type\":\"process\",\"event\":\"%s\",\"pid\":%d,\"title\":", event, (int)target->process.pid);
+	print_json_string(output->file, target->title, strlen(target->title));
+	fputs(",\"reason\":", output->file);
+	if (reason)
+		print_json_string(output->file, reason, strlen(reason));
+	else
+		fputs("null", output->file);
+	fputs("}\n", output->file);
+}
+
+static void print_losses(const struct report *report, struct output *output)
+{
+	for (size_t i = 0; i < report->lost_count; i++) {
+		for (int loss = 0; loss < JST_LOSSES; loss++) {
+			if (!report->lost[i].losses[loss])
+				continue;
+			fputs("{\"type\":\"loss\",\"reason\":", output->file);
+			print_json_string(output->file, loss_rows[loss].reason, strlen(loss_rows[loss].reason));
+			fprintf(output->file, ",\"count\":%llu,\"where\":", (unsigned long long)report->lost[i].losses[loss]);
+			print_json_string(output->file, report->lost[i].where, strlen(report->lost[i].where));
+			fputs("}\n", output->file);
+		}
+	}
+}
+
+/* One line for all. */
+static void say_losses(const struct report *report)
+{
+	char line[1024];
+	size_t used = 0;
+
+	for (int i = 0; i < JST_LOSSES; i++) {
+		if (!report->total[i] || used >= sizeof(line))
+			continue;
+		used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%llu %s", used ? ", " : "", (unsigned long long)report->total[i], loss_rows[i].reason);
+		if (loss_rows[i].option && used < sizeof(line))
+			used += (size_t)snprintf(line + used, sizeof(line) - used, " (see %s)", loss_rows[i].option);
+	}
+	if (used)
+		message_event("not everything was seen: %s", line);
+}
+
+void report_end(struct report *report, struct output *output, uint32_t processes, int64_t elapsed, int exit_code)
+{
+	uint64_t lost = 0;
+
+	for (uint32_t i = 0; i < report->compiled->span_count; i++) {
+		const struct compiled_span *span = &report->compiled->spans[i];
+
+		if (report->attached && !report->span_matched[i])
+			message_warning("%s:%d:%d: no probe matches %s, so %s[...] was always nil", report->compiled->file, span->line, span->column, span->pattern, span->sibling);
+	}
+	say_losses(report);
+	for (int i = 0; i < JST_LOSSES; i++)
+		lost += report->total[i];
+	if (output->format != OUTPUT_JSON)
+		return;
+	print_losses(report, output);
+	fprintf(output->file, "{\"type\":\"end\",\"processes\":%u,\"elapsed\":%lld,\"lost\":%llu,\"exit\":%d}\n", processes, (long long)elapsed, (unsigned long long)lost, exit_code);
+}

@@ -1,0 +1,120 @@
+/*
+ * One traced process: from the first wake-up of its agent to the last record read out of its memory.
+ *
+ *     WAKING → GREETING → LISTING → LOADING → LOADED → STARTING → RUNNING → STOPPING → ENDED
+ *        any of the first six → FAILED        STARTING and later → DYING → ENDED, with results
+ *
+ * A target is driven by target_step(): it never blocks and never waits, and has a deadline for whatever it is waiting for. Single-threaded. All that comes from the process, over the socket or
+ * out of its memory, is not trusted: sizes are checked, strings are copied and escaped where they are printed, memory is mapped read-only and only if it is sealed.
+ */
+#ifndef TARGET_H
+#define TARGET_H
+
+#include "find.h"
+#include "program.h"
+#include "results.h"
+#include "ring.h"
+#include "wire_client.h"
+
+enum target_state {
+	TARGET_WAKING,    /* the agent is called until it listens and we are connected */
+	TARGET_GREETING,  /* HELLO was sent */
+	TARGET_LISTING,   /* LIST was sent */
+	TARGET_LOADING,   /* the program is on its way */
+	TARGET_LOADED,    /* ready; target_start() is awaited */
+	TARGET_STARTING,
+	TARGET_RUNNING,   /* probes are on */
+	TARGET_STOPPING,
+	TARGET_DYING,     /* the connection is gone, how the process is doing will be known in a moment */
+	TARGET_ENDED,     /* nothing more will come; the memory holds what was not read yet */
+	TARGET_FAILED,    /* could not be attached: reason says why */
+};
+
+/* How a target came to its end. */
+enum target_end {
+	TARGET_STOPPED,   /* by us */
+	TARGET_EXITED,    /* by itself, or it is not known how */
+	TARGET_KILLED,    /* by a signal */
+	TARGET_EXECED,    /* it became another program */
+	TARGET_CLOSED,    /* it lives on and has closed the session */
+};
+
+/* What is loaded into every target of a run; or nothing but a list of sites is wanted. */
+struct target_plan {
+	const struct jst_program *program; /* NULL: list only: the target is ENDED once its sites are known */
+	uint64_t memory;                   /* bytes */
+	uint32_t budget, string_size, ring_size;
+};
+
+/* A site as LIST told it: strings point into the entry. */
+struct target_site {
+	struct jst_probe probe;
+	void *entry;
+};
+
+struct target {
+	struct target *next;
+	struct process process;
+	bool named;                  /* by -p */
+	enum target_state state;
+	enum target_end end;
+	int status;                  /* as of wait(2), if end is EXITED or KILLED and status_known */
+	bool status_known;
+	char reason[FIND_REASON];    /* FAILED: why; ENDED: how, "exited with code 1", "killed by SIGKILL" */
+	struct wire_client client;
+	int64_t deadline;            /* of the present state; TIMES_NEVER: none */
+	int64_t again;               /* WAKING: when to wake again; DYING: when to look again */
+	unsigned connections;        /* how often a connection broke before the agent answered */
+
+	struct target_site *sites;   /* as of the attach */
+	uint32_t site_count, site_room;
+	size_t site_bytes;
+	uint32_t matched_sites, matched_probes; /* that the program's patterns match */
+
+	struct memory_view *view;    /* NULL before LOADED */
+	_Atomic uint64_t *tails;     /* mapped read-write; one a slot */
+	uint64_t *read_tails;        /* where we are in each ring: what we wrote to tails cannot be trusted to stay */
+	size_t tails_size;
+	bool *broken;                /* rings that made no sense and are not read any more */
+	bool malformed;              /* anything in the memory made no sense */
+	char title[64], hostname[65];
+
+	bool attach_told, end_told;  /* what the run has said about it */
+	bool settled;                /* its rest was added to the totals */
+	bool flipping;               /* FLIP was sent, FLIPPED not yet seen */
+	bool flipped;                /* FLIPPED came: the closed banks may be read, then RELEASE sent */
+	bool deaf;                   /* did not answer a FLIP in time: not waited for again until it does */
+};
+
+/* Takes over the process. */
+struct target *target_new(const struct process *process, bool named, int64_t now);
+void target_free(struct target *target);
+
+/* Does all that can be done now. readable: the socket or the pidfd has something. now: ns. */
+void target_step(struct target *target, const struct target_plan *plan, int64_t now, bool readable);
+/* When target_step() is due although nothing is readable, ns; TIMES_NEVER: not. */
+int64_t target_due(const struct target *target);
+
+/* LOADED → STARTING; RUNNING: the rest. Each does nothing in another state. */
+void target_start(struct target *target, int64_t now);
+void target_lease(struct target *target);
+void target_flip(struct target *target);
+void target_release(struct target *target);
+/* STOP; a target that was not started yet is just let go. */
+void target_stop(struct target *target, int64_t now);
+
+/* Up to LOADED: no probe is on yet. */
+bool target_attaching(const struct target *target);
+/* Has a memory with results that may still grow, or that has not been read to its end. */
+bool target_has_memory(const struct target *target);
+
+/* What exit() asked for in the target; -1: nothing yet. */
+int target_exit_code(const struct target *target);
+/* How many slots of the memory to look at. */
+uint32_t target_slots(const struct target *target);
+
+/* For attach.c: the end of an attempt; the start of a session's memory. */
+__attribute__((format(printf, 2, 3))) void target_fail(struct target *target, const char *format, ...);
+bool target_map(struct target *target, const struct jst_message_loaded *loaded, struct wire_packet *packet, const struct target_plan *plan);
+
+#endif

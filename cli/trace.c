@@ -1,0 +1,539 @@
+/*
+ * A run.
+ *
+ *     BEGIN → find → attach side by side → START → (records, ticks, flips, leases, arrivals, deaths)* → STOP → read the rest → END → print → report
+ *
+ * totals holds what was taken out of the targets' memories for good: closed banks at a flip, everything when a target has ended. A clause that looks at aggregations begins with a flip of all living
+ * targets, so what it prints and clears is one exact snapshot.
+ */
+#include "trace.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "crew.h"
+#include "gather.h"
+#include "messages.h"
+#include "record.h"
+#include "report.h"
+#include "results.h"
+#include "special.h"
+#include "times.h"
+
+enum {
+	POLL_MS = 10,       /* how often rings are read if the program can print … */
+	POLL_FAST_MS = 1,   /* … and while one is filling */
+	GRACE_MS = 500,     /* how long the first targets that are loaded wait for the others, to start side by side */
+	FLIP_MS = 1000,
+};
+
+struct trace {
+	const struct options *options;
+	struct compiled *compiled;
+	struct output *output;
+	struct specials *special;
+	struct jst_program *program;
+	struct gather *gather;
+	struct report *report;
+	struct results *totals;
+	struct crew crew;
+	bool needs_targets;
+	bool first_wave;         /* the targets found first have not been started yet */
+	int64_t loaded;          /* when the first of them was loaded, ns; 0: none is */
+	int64_t started;         /* when the first target's probes went on, ns; 0: not yet */
+	int64_t snapshot;        /* what rate() counts up to, ns */
+	int64_t *cleared;        /* one an aggregation: what rate() counts from, ns; 0: from started */
+	int64_t *tick_due;       /* one a special, ns */
+	int64_t gather_due;
+	int64_t end_due;         /* --duration */
+	uint32_t attached;       /* processes in all */
+	int exit_code;           /* what exit() asked for; -1: nothing */
+	bool failed;
+	bool last_killed;        /* how the target that ended last did */
+};
+
+/* ---- the script's own clauses ---- */
+
+static int64_t elapsed_of(const struct trace *trace, uint32_t aggregation)
+{
+	const int64_t from = trace->cleared[aggregation] ? trace->cleared[aggregation] : trace->started;
+
+	return from && trace->snapshot > from ? trace->snapshot - from : 0;
+}
+
+static void print_aggregation(struct trace *trace, uint32_t aggregation, int64_t top)
+{
+	results_print(trace->output, trace->totals, aggregation, top, elapsed_of(trace, aggregation));
+	results_printed(trace->totals, aggregation);
+}
+
+static void execute(void *context, const struct record *record, const struct record_source *source)
+{
+	struct trace *trace = context;
+	const uint32_t aggregation = record->compiled->aggregation;
+
+	switch (record->compiled->type) {
+	case RECORD_PRINT_AGGREGATION:
+		print_aggregation(trace, aggregation, record->count && record->values[0].kind == JST_INT ? record->values[0].i : -1);
+		break;
+	case RECORD_CLEAR:
+		results_clear(trace->totals, aggregation);
+		trace->cleared[aggregation] = trace->snapshot;
+		break;
+	case RECORD_ZERO:
+		results_zero(trace->totals, aggregation);
+		trace->cleared[aggregation] = trace->snapshot;
+		break;
+	default:
+		record_print(trace->output, record, source);
+		break;
+	}
+}
+
+/* Takes everything that a target which has ended left behind. */
+static void take_rest(struct trace *trace, struct target *target)
+{
+	if (target->settled || !target_has_memory(target) || target->state != TARGET_ENDED)
+		return;
+	target->settled = true;
+	results_read(trace->totals, target->view, READER_TAKE_REST);
+}
+
+static void take_closed(struct trace *trace, struct target *target)
+{
+	if (!target->flipped)
+		return;
+	results_read(trace->totals, target->view, READER_TAKE_CLOSED);
+	target_release(target);
+}
+
+static bool flipping(const struct trace *trace)
+{
+	for (const struct target *target = trace->crew.targets; target; target = target->next)
+		if ((target->flipping && !target->deaf && target->state == TARGET_RUNNING) || target->state == TARGET_DYING)
+			return true;
+	return false;
+}
+
+/* Brings totals to one point in time: all that the targets counted up to their flip, and nothing after it. */
+static void take_snapshot(struct trace *trace)
+{
+	struct crew *crew = &trace->crew;
+
+	crew->now = times_now();
+	const int64_t deadline = crew->now + FLIP_MS * TIMES_MS;
+
+	for (struct target *target = crew->targets; target; target = target->next) {
+		take_closed(trace, target); /* the late answer of one that was given up at an earlier flip */
+		target_flip(target);
+	}
+	trace->snapshot = crew->now;
+	while (flipping(trace) && crew->now < deadline)
+		crew_wait(crew, deadline);
+	for (struct target *target = crew->targets; target; target = target->next) {
+		target->deaf = target->flipping;
+		take_closed(trace, target);
+		take_rest(trace, target);
+	}
+}
+
+static void run_special(struct trace *trace, const struct compiled_special *special, const char *name, const struct special_event *event)
+{
+	bool filling;
+
+	if (trace->compiled->prints)
+		gather_pass(trace->gather, trace->crew.targets, trace->output, &filling);
+	if (special->flips)
+		take_snapshot(trace);
+	special_run(trace->special, special->clause, name, event, execute, trace);
+	output_flush(trace->output);
+	if (trace->exit_code < 0)
+		trace->exit_code = special_exit_code(trace->special);
+}
+
+static void run_all(struct trace *trace, enum special which, const char *name, const struct special_event *event)
+{
+	for (uint32_t i = 0; i < trace->compiled->special_count; i++)
+		if (trace->compiled->specials[i].special == which)
+			run_special(trace, &trace->compiled->specials[i], name, event);
+}
+
+static bool has_special(const struct trace *trace, enum special which)
+{
+	for (uint32_t i = 0; i < trace->compiled->special_count; i++)
+		if (trace->compiled->specials[i].special == which)
+			return true;
+	return false;
+}
+
+/* The name of a tick as a script would write it. */
+static void tick_name(int64_t period, char name[48])
+{
+	static const struct {
+		int64_t ns;
+		const char *unit;
+	} units[] = { { 3600000000000, "h" }, { 60000000000, "m" }, { 1000000000, "s" }, { 1000000, "ms" } };
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+		if (period % units[i].ns == 0) {
+			snprintf(name, 48, "tick-%lld%s", (long long)(period / units[i].ns), units[i].unit);
+			return;
+		}
+	}
+	snprintf(name, 48, "tick-%lldhz", (long long)((1000000000 + period / 2) / period));
+}
+
+static void start_ticks(struct trace *trace, int64_t now)
+{
+	for (uint32_t i = 0; i < trace->compiled->special_count; i++)
+		if (trace->compiled->specials[i].special == SPECIAL_TICK)
+			trace->tick_due[i] = now + trace->compiled->specials[i].period;
+	if (trace->options->duration)
+		trace->end_due = now + trace->options->duration;
+}
+
+/* Runs the ticks that are due, in the order of the script; those missed meanwhile are skipped. */
+static void run_ticks(struct trace *trace)
+{
+	const int64_t now = trace->crew.now;
+
+	for (uint32_t i = 0; i < trace->compiled->special_count && trace->exit_code < 0; i++) {
+		const struct compiled_special *special = &trace->compiled->specials[i];
+		char name[48];
+
+		if (trace->tick_due[i] > now)
+			continue;
+		trace->tick_due[i] += ((now - trace->tick_due[i]) / special->period + 1) * special->period;
+		tick_name(special->period, name);
+		run_special(trace, special, name, NULL);
+	}
+}
+
+/* ---- targets come and go ---- */
+
+/* The first targets start together, those that come later as soon as they are loaded. */
+static void start_loaded(struct trace *trace)
+{
+	struct crew *crew = &trace->crew;
+	bool attaching = crew->pending_count > 0, loaded = false;
+
+	for (struct target *target = crew->targets; target; target = target->next) {
+		attaching |= target->state < TARGET_LOADED;
+		loaded |= target->state == TARGET_LOADED;
+	}
+	if (!loaded)
+		return;
+	if (!trace->loaded)
+		trace->loaded = crew->now;
+	if (trace->first_wave && attaching && crew->now < trace->loaded + GRACE_MS * TIMES_MS)
+		return;
+	for (struct target *target = crew->targets; target; target = target->next)
+		target_start(target, crew->now);
+}
+
+static void tell_attached(struct trace *trace, struct target *target)
+{
+	const struct special_event event = { .pid = target->process.pid, .title = target->title, .reason = "" };
+
+	target->attach_told = true;
+	trace->attached++;
+	if (!trace->started) {
+		trace->started = trace->crew.now;
+		start_ticks(trace, trace->crew.now);
+	}
+	report_sites(trace->report, target);
+	message_note("attached to process %d (%s): %u probes at %u places match", (int)target->process.pid, target->title, target->matched_probes, target->matched_sites);
+	report_process(trace->output, "attach", target, NULL);
+	run_all(trace, SPECIAL_PROCESS_ATTACH, "process:attach", &event);
+}
+
+static void tell_failed(struct trace *trace, struct target *target)
+{
+	if (target->named) {
+		message_error("%s", target->reason);
+		trace->failed = true;
+	} else {
+		message_warning("%s", target->reason);
+	}
+}
+
+/* Reads all that is left of it, says what happened. */
+static void tell_ended(struct trace *trace, struct target *target)
+{
+	const struct special_event event = { .pid = target->process.pid, .title = target->title, .reason = target->reason };
+	const int pid = (int)target->process.pid;
+
+	gather_rest(trace->gather, trace->crew.targets, trace->output);
+	take_rest(trace, target);
+	report_sites(trace->report, target);
+	report_losses(trace->report, target);
+	if (target->malformed) {
+		message_error("the memory of process %d (%s) made no sense in places, which were left out", pid, target->title);
+		trace->failed = true;
+	}
+	if (target->end == TARGET_STOPPED)
+		return;
+	trace->last_killed = target->end == TARGET_KILLED;
+	if (target->named && (target->end == TARGET_KILLED || target->end == TARGET_CLOSED))
+		trace->failed = true;
+	message_event("process %d (%s) %s%s", pid, target->title, target->end == TARGET_KILLED ? "was " : "", target->reason);
+	report_process(trace->output, "exit", target, target->reason);
+	run_all(trace, SPECIAL_PROCESS_EXIT, "process:exit", &event);
+}
+
+/* Looks what became of each target since the last look. */
+static void look_at_targets(struct trace *trace)
+{
+	struct crew *crew = &trace->crew;
+
+	for (struct target *target = crew->targets, *next; target; target = next) {
+		/* A clause that is run here may wait, in which states change but no target leaves the list. */
+		if ((target->state == TARGET_RUNNING || target->state == TARGET_ENDED) && !target->attach_told)
+			tell_attached(trace, target);
+		if (target->state == TARGET_ENDED)
+			tell_ended(trace, target);
+		else if (target->state == TARGET_FAILED)
+			tell_failed(trace, target);
+		next = target->next;
+		if (target->state == TARGET_ENDED || target->state == TARGET_FAILED)
+			crew_remove(crew, target);
+	}
+}
+
+/* A run by root on one user's processes goes on as that user, before any of the results that they wrote is read. Only with -p: those that come later could be somebody else's. */
+static void drop_privileges(struct trace *trace)
+{
+	const struct target *first = trace->crew.targets;
+
+	if (geteuid() != 0 || !first || first->process.uid == 0 || trace->crew.finder)
+		return;
+	for (const struct target *target = first; target; target = target->next)
+		if (target->process.uid != first->process.uid || target->process.gid != first->process.gid || target->state != TARGET_RUNNING)
+			return;
+	if (setgroups(0, NULL) < 0 || setresgid(first->process.gid, first->process.gid, first->process.gid) < 0 || setresuid(first->process.uid, first->process.uid, first->process.uid) < 0)
+		message_note("going on as root: cannot become user %u: %s", (unsigned)first->process.uid, strerror(errno));
+	else
+		message_note("going on as user %u", (unsigned)first->process.uid);
+}
+
+/* Once all targets that were there at first are attached, or have failed to be. */
+static void end_first_wave(struct trace *trace)
+{
+	if (!trace->first_wave || crew_attaching(&trace->crew))
+		return;
+	trace->first_wave = false;
+	if (!trace->attached)
+		return;
+	report_unmatched(trace->report);
+	report_spans(trace->report);
+	drop_privileges(trace);
+	if (message_get_level() == MESSAGE_NORMAL && isatty(STDERR_FILENO))
+		message_event("tracing %u process%s; Ctrl-C ends", trace->attached, trace->attached == 1 ? "" : "es");
+}
+
+/* ---- the loop ---- */
+
+static bool over(struct trace *trace)
+{
+	struct crew *crew = &trace->crew;
+
+	for (struct target *target = crew->targets; target && trace->exit_code < 0; target = target->next)
+		trace->exit_code = target_exit_code(target);
+	if (crew->output_gone && !trace->output->failed) {
+		trace->output->failed = true;
+		trace->output->error = EPIPE;
+	}
+	if (crew->interrupted || trace->output->failed || trace->exit_code >= 0 || crew->now >= trace->end_due)
+		return true;
+	return trace->needs_targets && !crew->targets && !crew->pending_count;
+}
+
+static int64_t next_time(const struct trace *trace)
+{
+	int64_t next = times_earlier(trace->end_due, trace->crew.scan_due);
+
+	for (uint32_t i = 0; i < trace->compiled->special_count; i++)
+		next = times_earlier(next, trace->tick_due[i]);
+	if (trace->compiled->prints && trace->crew.targets)
+		next = times_earlier(next, trace->gather_due);
+	if (trace->first_wave && trace->loaded)
+		next = times_earlier(next, trace->crew.now < trace->loaded + GRACE_MS * TIMES_MS ? trace->loaded + GRACE_MS * TIMES_MS : TIMES_NEVER);
+	return next;
+}
+
+static void gather(struct trace *trace)
+{
+	bool filling;
+
+	if (!trace->compiled->prints || trace->crew.now < trace->gather_due)
+		return;
+	gather_pass(trace->gather, trace->crew.targets, trace->output, &filling);
+	trace->gather_due = times_now() + (filling ? POLL_FAST_MS : POLL_MS) * TIMES_MS;
+}
+
+static void run(struct trace *trace)
+{
+	struct crew *crew = &trace->crew;
+
+	crew_find(crew);
+	if (!crew->targets && !crew->pending_count)
+		return;
+	while (!over(trace)) {
+		crew_wait(crew, next_time(trace));
+		crew_find(crew);
+		start_loaded(trace);
+		gather(trace);
+		look_at_targets(trace);
+		end_first_wave(trace);
+		run_ticks(trace);
+	}
+}
+
+static void run_alone(struct trace *trace)
+{
+	start_ticks(trace, times_now());
+	while ((has_special(trace, SPECIAL_TICK) || trace->options->duration) && !over(trace)) {
+		crew_wait(&trace->crew, next_time(trace));
+		run_ticks(trace);
+	}
+}
+
+/* ---- the end ---- */
+
+static bool stopping(const struct trace *trace)
+{
+	for (const struct target *target = trace->crew.targets; target; target = target->next)
+		if (target->state == TARGET_STOPPING || target->state == TARGET_DYING)
+			return true;
+	return false;
+}
+
+static void stop(struct trace *trace)
+{
+	struct crew *crew = &trace->crew;
+
+	crew_find_no_more(crew);
+	crew_unblock_signals(crew);
+	crew->now = times_now();
+	trace->snapshot = crew->now;
+	for (struct target *target = crew->targets; target; target = target->next)
+		target_stop(target, crew->now);
+	while (stopping(trace)) { /* each has a deadline of its own */
+		crew_wait(crew, crew->now + POLL_MS * TIMES_MS);
+		gather(trace); /* a target that prints on must not lose for want of room */
+	}
+	look_at_targets(trace);
+}
+
+static void print_results(struct trace *trace)
+{
+	for (uint32_t i = 0; i < trace->compiled->aggregation_count; i++)
+		if (results_due(trace->totals, i))
+			print_aggregation(trace, i, -1);
+}
+
+static void say_nobody(const struct trace *trace)
+{
+	const struct options *options = trace->options;
+
+	if (options->pid_count && !options->title_count)
+		return; /* each was told about */
+	if (options->title_count)
+		message_error("no instrumented process matches %s%s; see what there is with: jstrace -l", options->titles[0], options->title_count > 1 ? " or the others" : "");
+	else
+		message_error("no instrumented process found%s; a program needs JSTRACE() probes and libjstrace to be traced", geteuid() ? " among yours" : "");
+}
+
+static int finish(struct trace *trace)
+{
+	struct output *output = trace->output;
+	uint64_t losses[JST_LOSSES] = { 0 };
+
+	stop(trace);
+	if (trace->needs_targets && !trace->attached && trace->exit_code < 0 && !trace->crew.interrupted) {
+		if (!trace->crew.failed && !trace->failed)
+			say_nobody(trace);
+		trace->failed = true;
+	}
+	run_all(trace, SPECIAL_END, "END", NULL);
+	if (!trace->needs_targets || trace->attached)
+		print_results(trace);
+	if (trace->needs_targets && !trace->options->pid_count && trace->last_killed && !trace->crew.interrupted && trace->exit_code < 0 && times_now() < trace->end_due)
+		trace->failed = true; /* the session ended because its last target was killed */
+	if (trace->crew.failed)
+		trace->failed = true;
+
+	const int code = trace->exit_code >= 0 ? trace->exit_code & 0xff : trace->failed ? 1 : 0;
+
+	special_losses(trace->special, losses);
+	report_local_losses(trace->report, losses);
+	report_end(trace->report, output, trace->attached, trace->started ? trace->snapshot - trace->started : 0, code);
+	if (!output_flush(output)) {
+		if (output->error != EPIPE)
+			message_error("cannot write the results: %s", strerror(output->error));
+		return 1;
+	}
+	return code;
+}
+
+static bool prepare(struct trace *trace)
+{
+	const struct options *options = trace->options;
+	const char *limit = NULL;
+
+	trace->special = special_new(trace->compiled, options->budget, options->string_size, &limit);
+	if (!trace->special)
+		message_error("the script is too large: its own clauses are more than %s", limit);
+	return trace->special != NULL;
+}
+
+/* After BEGIN, whose variables go along. */
+static bool make_program(struct trace *trace)
+{
+	const char *limit = NULL;
+
+	special_give_initials(trace->special, trace->compiled);
+	trace->program = jst_builder_finish(trace->compiled->target, &limit);
+	if (!trace->program)
+		message_error("the script is too large: more than %s", limit);
+	return trace->program != NULL;
+}
+
+int trace_run(const struct options *options, struct compiled *compiled, struct output *output)
+{
+	struct trace trace = { .options = options, .compiled = compiled, .output = output, .exit_code = -1, .end_due = TIMES_NEVER, .first_wave = true };
+	int code = 2;
+
+	if (!prepare(&trace))
+		return code;
+	trace.cleared = message_allocate(compiled->aggregation_count, sizeof(*trace.cleared));
+	trace.tick_due = message_allocate(compiled->special_count, sizeof(*trace.tick_due));
+	for (uint32_t i = 0; i < compiled->special_count; i++)
+		trace.tick_due[i] = TIMES_NEVER;
+	trace.gather = gather_new(compiled, options->ring_size);
+	trace.report = report_new(compiled);
+	trace.totals = results_new(compiled);
+	trace.needs_targets = compiled->target_clauses || has_special(&trace, SPECIAL_PROCESS_ATTACH) || has_special(&trace, SPECIAL_PROCESS_EXIT);
+	crew_init(&trace.crew, options, &(struct target_plan){ .memory = options->memory, .budget = options->budget, .string_size = options->string_size, .ring_size = options->ring_size }, output);
+	run_all(&trace, SPECIAL_BEGIN, "BEGIN", NULL);
+	if (make_program(&trace)) {
+		trace.crew.plan.program = trace.program;
+		if (trace.exit_code < 0 && trace.needs_targets)
+			run(&trace);
+		else if (trace.exit_code < 0)
+			run_alone(&trace);
+		code = finish(&trace);
+	}
+	crew_fini(&trace.crew);
+	results_free(trace.totals);
+	report_free(trace.report);
+	gather_free(trace.gather);
+	special_free(trace.special);
+	free(trace.program);
+	free(trace.cleared);
+	free(trace.tick_due);
+	return code;
+}
