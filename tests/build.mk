@@ -28,7 +28,8 @@ layers-results := build/check/layers.result
 
 # A unit test links grammar, runtime, libjstrace and the CLI but for its main. A stress test the same, so that it may be about any of them.
 test-libraries = $(filter-out $(B)/cli/main.o,$(cli-objects)) $(B)/grammar.a $(libjstrace-objects) $(B)/runtime.a
-test-includes = -Itests -Icli -Igrammar -I$(B)/grammar -Ilibjstrace -Iruntime -DJSTRACE_VERSION='"$(version)"'
+# Quoted includes alone: a header of ours may be called as one of the system's is, check.h.
+test-includes = $(addprefix -iquote ,tests cli grammar $(B)/grammar libjstrace runtime) -DJSTRACE_VERSION='"$(version)"'
 unit-tests := $(addprefix $(B)/tests/,$(unit-names))
 stress-tests := $(addprefix $(B)/tests/,$(stress-names))
 
@@ -109,3 +110,5 @@ check: check-setup
 	$(Q)rm -f $(e2e-results)
 	+$(if $(e2e-results),$(Q)$(MAKE) --no-print-directory -k -j1 $(e2e-results) || :)
 	$(call sum,$(layers-results) $(unit-results) $(golden-results) $(valgrind-results) $(asan-results) $(tsan-results) $(stress-results) $(e2e-results))
+
+include tests/bench/build.mk

@@ -1,0 +1,25 @@
+# The benchmark: one small program a tracer, with the same event loops, and a driver.
+bench-programs := $(addprefix $(B)/tests/bench/,bench_jstrace bench_ideal)
+bench-flags := -std=gnu11 -D_GNU_SOURCE -pthread -O2 -g
+
+$(B)/tests/bench/bench_jstrace: tests/bench/bench_jstrace.c tests/bench/bench.h libjstrace/jstrace.h $(B)/libjstrace.a
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(bench-flags) $(warnings) -Ilibjstrace $(LDFLAGS) -o $@ $< $(B)/libjstrace.a
+$(B)/tests/bench/bench_ideal: tests/bench/bench_ideal.c tests/bench/bench.h
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(bench-flags) $(warnings) $(LDFLAGS) -o $@ $<
+# LTTng's headers are not clean under our warnings.
+$(B)/tests/bench/bench_lttng: tests/bench/bench_lttng.c tests/bench/bench_lttng.h tests/bench/bench.h
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(bench-flags) -Itests/bench $(LDFLAGS) -o $@ $< -llttng-ust -ldl
+
+.PHONY: bench bench-build
+bench-build: programs $(bench-programs)
+	@if echo '#include <lttng/tracepoint.h>' | $(CC) -E -o /dev/null - 2>/dev/null; then $(MAKE) --no-print-directory $(B)/tests/bench/bench_lttng; fi
+bench:
+	@tests/setup.sh bench
+	@$(MAKE) --no-print-directory bench-build
+	@tests/bench/run $(B)
