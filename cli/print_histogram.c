@@ -67,18 +67,23 @@ static uint32_t lhist_rows(const struct printing *printing, const struct jst_res
 	return result->buckets;
 }
 
-static void print_range(struct text_table *table, const struct row *row, enum unit unit)
+/* Columns of a row's cells. A label that is no range stands alone, across both bounds. */
+enum { CELL_LOW, CELL_HIGH, CELL_ALONE, CELL_COUNT, CELLS };
+
+static void print_cells(struct text_table *table, const struct row *row, enum unit unit)
 {
 	const bool range = row->kind == ROW_RANGE;
 
 	if (range)
 		print_value(table->stream, jst_value_int(row->low), unit);
 	table_next(table);
-	if (row->kind == ROW_BELOW)
-		fputs("< ", table->stream);
-	if (row->kind == ROW_ABOVE)
-		fputs(">= ", table->stream);
-	print_value(table->stream, jst_value_int(range || row->kind == ROW_BELOW ? row->high : row->low), unit);
+	if (range)
+		print_value(table->stream, jst_value_int(row->high), unit);
+	table_next(table);
+	if (!range) {
+		fputs(row->kind == ROW_BELOW ? "< " : row->kind == ROW_ABOVE ? ">= " : "", table->stream);
+		print_value(table->stream, jst_value_int(row->kind == ROW_BELOW ? row->high : row->low), unit);
+	}
 	table_next(table);
 	fprintf(table->stream, "%" PRIu64, row->count);
 	table_next(table);
@@ -124,14 +129,15 @@ static void print_rows(const struct printing *printing, const struct row *rows, 
 	struct text_table table;
 	uint64_t greatest = 0;
 
-	table_init(&table, 3);
+	table_init(&table, CELLS);
 	for (uint32_t i = first; i <= last; i++) {
-		print_range(&table, &rows[i], printing->aggregation->unit);
+		print_cells(&table, &rows[i], printing->aggregation->unit);
 		if (rows[i].count > greatest)
 			greatest = rows[i].count;
 	}
-	const int low = table_width(&table, 0, 40), high = table_width(&table, 1, 40), count = table_width(&table, 2, 40);
-	const int label = low ? low + 4 + high : high, bar = bar_width(printing->output, 2 + label + 6 + count);
+	const int low = table_width(&table, CELL_LOW, 40), high = table_width(&table, CELL_HIGH, 40), alone = table_width(&table, CELL_ALONE, 40);
+	const int range = low ? low + 4 + high : 0, label = range > alone ? range : alone, count = table_width(&table, CELL_COUNT, 40);
+	const int bar = bar_width(printing->output, 2 + label + 6 + count);
 	for (uint32_t i = first; i <= last; i++) {
 		const uint32_t run = empty_run(rows, i, last);
 
@@ -141,14 +147,16 @@ static void print_rows(const struct printing *printing, const struct row *rows, 
 			continue;
 		}
 		fputs("  ", file);
-		if (low) {
-			table_print(&table, file, i - first, 0, low, true);
-			fputs(rows[i].kind == ROW_RANGE ? " .. " : "    ", file);
+		if (rows[i].kind == ROW_RANGE) {
+			table_print(&table, file, i - first, CELL_LOW, low + label - range, true);
+			fputs(" .. ", file);
+			table_print(&table, file, i - first, CELL_HIGH, high, true);
+		} else {
+			table_print(&table, file, i - first, CELL_ALONE, label, true);
 		}
-		table_print(&table, file, i - first, 1, high, true);
 		fputc(' ', file);
 		print_bar(file, (double)rows[i].count, (double)greatest, bar);
-		table_print(&table, file, i - first, 2, count, true);
+		table_print(&table, file, i - first, CELL_COUNT, count, true);
 		fputc('\n', file);
 	}
 	table_fini(&table);
