@@ -47,7 +47,14 @@ bool output_open(struct output *output, const char *path, enum output_format for
 	const int saved = errno;
 	output->terminal = isatty(fileno(output->file)) == 1;
 	errno = saved; /* isatty() says ENOTTY, which is no error here */
-	setvbuf(output->file, NULL, output->terminal ? _IOLBF : _IOFBF, OUTPUT_BUFFER);
+	if (output->terminal) {
+		setvbuf(output->file, NULL, _IOLBF, 0);
+	} else {
+		/* One large write for each batch. Standard output keeps its buffer to the end of the process. */
+		output->buffer = malloc(OUTPUT_BUFFER);
+		if (output->buffer)
+			setvbuf(output->file, output->buffer, _IOFBF, OUTPUT_BUFFER);
+	}
 	output_measure(output);
 	return true;
 }
@@ -77,7 +84,9 @@ bool output_close(struct output *output)
 		errno = 0;
 		if (fclose(output->file) != 0)
 			fail(output, errno);
+		free(output->buffer);
 	}
 	output->file = NULL;
+	output->buffer = NULL;
 	return !output->failed;
 }

@@ -19,6 +19,7 @@ struct output {
 	bool terminal;       /* file is a terminal: bars may use its width */
 	int width;           /* columns for tables and bars; 80 where unknown */
 	bool owned;          /* file was opened here and is closed by output_close() */
+	char *buffer;        /* of file, or NULL */
 	bool failed;         /* a write failed (EPIPE, ENOSPC): errno is in error; the run ends with exit code 1 */
 	int error;
 };

@@ -24,6 +24,9 @@ static void (*const printers[])(const struct printing *) = {
 void results_print(struct output *output, const struct results *results, uint32_t aggregation, int64_t top, int64_t elapsed)
 {
 	uint32_t count;
+
+	if (output->terminal)
+		output_measure(output); /* it may have been resized since the last print */
 	struct results_entry *entries = results_sorted(results, aggregation, &count);
 	const struct printing printing = {
 		.output = output, .results = results, .index = aggregation, .aggregation = &results_compiled(results)->aggregations[aggregation],
