@@ -9,8 +9,6 @@ cc=${CC:-cc}
 
 has() { command -v "$1" >/dev/null 2>&1; }
 header() { has "$cc" && echo "#include <$1>" | "$cc" -E -o /dev/null - 2>/dev/null; }
-# A linker script or library that -lNAME would find.
-library() { has "$cc" && [ "$("$cc" -print-file-name="lib$1.so")" != "lib$1.so" ] || { has "$cc" && [ "$("$cc" -print-file-name="lib$1.a")" != "lib$1.a" ]; }; }
 
 missing=()
 # need PACKAGE TEST…: the Debian package that gives what the test finds.
