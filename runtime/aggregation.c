@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "aggregation_state.h"
+#include "cell_index.h"
 
 const struct jst_aggregation_info jst_aggregation_info[JST_AGGREGATIONS] = {
 #define AGGREGATION(id, text, also, takes, constants, form, call, means) \
@@ -21,6 +22,9 @@ static const uint8_t shapes[JST_AGGREGATIONS] = {
 #include "aggregation.def"
 #undef AGGREGATION
 };
+
+/* Aggregations without keys below this index have a place of their own in the bank. */
+enum { PLAIN = sizeof(((struct jst_bank *)0)->plain) / sizeof(jst_ref) };
 
 static uint32_t state_size(const struct jst_update *update, enum jst_shape shape)
 {
@@ -50,37 +54,40 @@ static uint32_t state_size(const struct jst_update *update, enum jst_shape shape
 	return 0;
 }
 
-/* The cell of an aggregation without keys. */
-static struct jst_cell *find_plain(const struct jst_update *update, enum jst_shape shape)
+/* What the fast ways below did not find: the cell, made if there is none. NULL: no memory or no room, counted. */
+static __attribute__((noinline)) struct jst_cell *find_cell(const struct jst_update *update, const struct jst_value *keys, enum jst_shape shape)
 {
-	_Atomic jst_ref *plain = update->index < sizeof(update->bank->plain) / sizeof(update->bank->plain[0]) ? &update->bank->plain[update->index] : NULL;
-	const jst_ref ref = plain ? atomic_load_explicit(plain, memory_order_relaxed) : 0;
+	const uint32_t count = update->decl->keys;
+	const uint32_t limit = update->memory->header->string_size;
+	bool cut = false;
+	uint32_t size = 0;
 
-	if (__builtin_expect(ref != 0, 1))
-		return jst_memory_at(update->memory, ref);
-	struct jst_cell *cell = jst_cell_find(update->memory, update->slot, update->bank, update->index, NULL, 0, 0, state_size(update, shape));
-	if (cell && plain)
-		atomic_store_explicit(plain, jst_memory_ref(update->memory, cell), memory_order_relaxed);
+	if (count) {
+		size = jst_key_encode(update->scratch, update->room, keys, count, limit, &cut);
+		if (cut)
+			jst_slot_lose(update->slot, JST_LOSS_STRINGS);
+		if (!size) {
+			jst_slot_lose(update->slot, JST_LOSS_SCRATCH);
+			return NULL;
+		}
+	}
+	struct jst_cell *cell = jst_cell_find(update->memory, update->slot, update->bank, update->index, update->scratch, size, count, state_size(update, shape));
+	if (!count && cell && update->index < PLAIN)
+		atomic_store_explicit(&update->bank->plain[update->index], jst_memory_ref(update->memory, cell), memory_order_relaxed);
 	return cell;
 }
 
-static struct jst_cell *find_keyed(const struct jst_update *update, const struct jst_value *keys, enum jst_shape shape)
+static inline struct jst_cell *find_fast(const struct jst_update *update, const struct jst_value *keys)
 {
 	const uint32_t count = update->decl->keys;
-	bool cut = false;
 
-	if (count == 1 && keys[0].kind == JST_INT) {
-		const uint64_t key[2] = { JST_INT, (uint64_t)keys[0].i };
-		return jst_cell_find(update->memory, update->slot, update->bank, update->index, key, sizeof(key), 1, state_size(update, shape));
+	if (!count && update->index < PLAIN) {
+		const jst_ref ref = atomic_load_explicit(&update->bank->plain[update->index], memory_order_relaxed);
+		return ref ? jst_memory_at(update->memory, ref) : NULL;
 	}
-	const uint32_t size = jst_key_encode(update->scratch, update->room, keys, count, update->memory->header->string_size, &cut);
-	if (cut)
-		jst_slot_lose(update->slot, JST_LOSS_STRINGS);
-	if (!size) {
-		jst_slot_lose(update->slot, JST_LOSS_SCRATCH);
-		return NULL;
-	}
-	return jst_cell_find(update->memory, update->slot, update->bank, update->index, update->scratch, size, count, state_size(update, shape));
+	if (count == 1 && keys[0].kind == JST_INT)
+		return jst_index_find_integer(update->memory, update->bank, update->index, keys[0].i);
+	return NULL;
 }
 
 /* Replaces what is there unless that is later. Within one thread the later event comes later, but for a step of the wall clock. */
@@ -119,15 +126,22 @@ static bool takes(enum jst_shape shape, const struct jst_value *value)
 	return value->kind == JST_INT || (value->kind == JST_DOUBLE && value->d == value->d);
 }
 
+static __attribute__((noinline)) void skip(const struct jst_update *update)
+{
+	jst_slot_lose(update->slot, JST_LOSS_SKIPPED);
+}
+
 void jst_aggregation_update(const struct jst_update *update, const struct jst_value *keys, struct jst_value value)
 {
 	const enum jst_shape shape = shapes[update->decl->function];
 
 	if (__builtin_expect(!takes(shape, &value), 0)) {
-		jst_slot_lose(update->slot, JST_LOSS_SKIPPED);
+		skip(update);
 		return;
 	}
-	struct jst_cell *cell = update->decl->keys ? find_keyed(update, keys, shape) : find_plain(update, shape);
+	struct jst_cell *cell = find_fast(update, keys);
+	if (__builtin_expect(!cell, 0))
+		cell = find_cell(update, keys, shape);
 	if (__builtin_expect(!cell, 0))
 		return;
 	switch (shape) {

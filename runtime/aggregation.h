@@ -72,17 +72,17 @@ void jst_result_init(struct jst_result *result, const struct jst_aggregation_dec
 void jst_result_fini(struct jst_result *result);
 void jst_result_copy(struct jst_result *to, const struct jst_result *from);
 
-/* Adds what a cell's state holds. state has size bytes and is not trusted: it was copied by the caller. source fields are for last. False if malformed. */
+/* Adds what a cell's state holds. state has size bytes, is 8-aligned and is not trusted: it was copied by the caller. source fields are for last. False if malformed. */
 struct jst_source {
 	const char *hostname;
 	int32_t pid;
 };
 bool jst_result_add_state(struct jst_result *result, const struct jst_aggregation_decl *decl, const void *state, uint32_t size, const struct jst_source *source);
 
-/* Adds a row cell (whole cell, copied by the caller, size bytes) of a histogram. False if malformed. */
+/* Adds a row cell (whole cell, copied by the caller, 8-aligned, size bytes) of a histogram. False if malformed. */
 bool jst_result_add_row(struct jst_result *result, const struct jst_aggregation_decl *decl, const struct jst_cell *row, uint32_t size);
 
-/* The ref of the state cell that a row belongs to. */
+/* The ref of the state cell that a row (copied whole, its size checked) belongs to; 0 if it is too small to tell. */
 jst_ref jst_row_owner(const struct jst_cell *row);
 
 /* to += from: any order gives the same. */

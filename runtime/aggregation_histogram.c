@@ -12,7 +12,7 @@ static int64_t truncate(double value)
 	return (int64_t)value;
 }
 
-static void range_update(struct jst_range_state *range, int64_t value)
+static inline void range_update(struct jst_range_state *range, int64_t value)
 {
 	const uint64_t ordered = (uint64_t)value ^ 1ULL << 63;
 
@@ -22,7 +22,7 @@ static void range_update(struct jst_range_state *range, int64_t value)
 		jst_word_store(&range->least, ~ordered);
 }
 
-static struct jst_histogram_row *add_row(const struct jst_update *update, const struct jst_cell *owner, unsigned bits, uint32_t block, bool negative)
+static jst_ref add_row(const struct jst_update *update, const struct jst_cell *owner, unsigned bits, uint32_t block, bool negative)
 {
 	/* The fields after the header in one word, as struct jst_histogram_row has them. */
 	const union {
@@ -30,8 +30,9 @@ static struct jst_histogram_row *add_row(const struct jst_update *update, const 
 		uint64_t word;
 	} first = { .fields = { .owner = jst_memory_ref(update->memory, owner), .block = (uint16_t)block, .negative = negative } };
 	const size_t size = sizeof(struct jst_histogram_row) + (sizeof(jst_word) << bits);
+	const struct jst_cell *row = jst_cell_append(update->memory, update->slot, update->bank, JST_CELL_ROW, update->index, (uint32_t)size, first.word);
 
-	return (struct jst_histogram_row *)jst_cell_append(update->memory, update->slot, update->bank, JST_CELL_ROW, update->index, (uint32_t)size, first.word);
+	return row ? jst_memory_ref(update->memory, row) : 0;
 }
 
 /* The directory of negative values' rows, made when the first one comes. */
@@ -47,34 +48,51 @@ static jst_ref *negative_rows(const struct jst_update *update, struct jst_histog
 	return ((struct jst_histogram_negative *)jst_memory_at(update->memory, state->negative))->row;
 }
 
+static inline void count_in(const struct jst_update *update, jst_ref row, uint32_t index, unsigned bits)
+{
+	struct jst_histogram_row *buckets = jst_memory_at(update->memory, row);
+
+	jst_word_increment(&buckets->bucket[index & ((1u << bits) - 1)]);
+}
+
+/* Any value: doubles, negative ones, and the first in a row. */
+static __attribute__((noinline)) void update_any(const struct jst_update *update, struct jst_cell *cell, struct jst_value value)
+{
+	struct jst_histogram_state *state = jst_cell_state(cell);
+	const unsigned bits = jst_histogram_bits(update->decl);
+	const int64_t whole = value.kind == JST_INT ? value.i : truncate(value.d);
+	const bool negative = whole < 0;
+	const uint32_t index = jst_histogram_index(bits, negative ? jst_magnitude(whole) : (uint64_t)whole);
+	jst_ref *rows = negative ? negative_rows(update, state, bits) : state->row;
+
+	if (rows && !rows[index >> bits])
+		rows[index >> bits] = add_row(update, cell, bits, index >> bits, negative);
+	if (!rows || !rows[index >> bits])
+		return;
+	range_update(&state->range, whole);
+	if (value.kind == JST_INT)
+		jst_sum_add(&state->range.sum, whole);
+	else
+		jst_sum_add_double(&state->range.sum, value.d);
+	count_in(update, rows[index >> bits], index, bits);
+}
+
 void jst_histogram_update(const struct jst_update *update, struct jst_cell *cell, struct jst_value value)
 {
 	struct jst_histogram_state *state = jst_cell_state(cell);
 	const unsigned bits = jst_histogram_bits(update->decl);
-	const int64_t whole = __builtin_expect(value.kind == JST_INT, 1) ? value.i : truncate(value.d);
-	const bool negative = whole < 0;
-	jst_ref *rows = state->row;
 
-	if (__builtin_expect(negative, 0)) {
-		rows = negative_rows(update, state, bits);
-		if (!rows)
+	if (__builtin_expect(value.kind == JST_INT && value.i >= 0, 1)) {
+		const uint32_t index = jst_histogram_index(bits, (uint64_t)value.i);
+		const jst_ref row = state->row[index >> bits];
+		if (__builtin_expect(row != 0, 1)) {
+			range_update(&state->range, value.i);
+			jst_sum_add(&state->range.sum, value.i);
+			count_in(update, row, index, bits);
 			return;
+		}
 	}
-	const uint32_t index = jst_histogram_index(bits, negative ? jst_magnitude(whole) : (uint64_t)whole);
-	jst_ref *place = &rows[index >> bits];
-	if (__builtin_expect(!*place, 0)) {
-		const struct jst_histogram_row *made = add_row(update, cell, bits, index >> bits, negative);
-		if (!made)
-			return;
-		*place = jst_memory_ref(update->memory, made);
-	}
-	struct jst_histogram_row *row = jst_memory_at(update->memory, *place);
-	range_update(&state->range, whole);
-	if (__builtin_expect(value.kind == JST_INT, 1))
-		jst_sum_add(&state->range.sum, whole);
-	else
-		jst_sum_add_double(&state->range.sum, value.d);
-	jst_word_increment(&row->bucket[index & ((1u << bits) - 1)]);
+	update_any(update, cell, value);
 }
 
 void jst_linear_update(const struct jst_update *update, struct jst_linear_state *state, struct jst_value value)

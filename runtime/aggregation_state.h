@@ -127,9 +127,9 @@ static inline uint64_t jst_bits_of(double value)
 /* Parameters as they may be used without a further look: clamped, also where a declaration was never verified. */
 static inline unsigned jst_histogram_bits(const struct jst_aggregation_decl *decl)
 {
-	const int64_t bits = decl->parameters[0];
+	const uint64_t bits = (uint64_t)decl->parameters[0];
 
-	return bits < 0 ? 0 : bits > JST_MAX_HIST_BITS ? JST_MAX_HIST_BITS : (unsigned)bits;
+	return bits > JST_MAX_HIST_BITS ? JST_MAX_HIST_BITS : (unsigned)bits;
 }
 
 /* Blocks of each sign. */
@@ -140,7 +140,7 @@ static inline unsigned jst_histogram_blocks(unsigned bits)
 
 static inline uint32_t jst_histogram_index(unsigned bits, uint64_t magnitude)
 {
-	const unsigned shift = 63 - (unsigned)__builtin_clzll(magnitude | 1ULL << bits) - bits;
+	const unsigned shift = (63 ^ (unsigned)__builtin_clzll(magnitude | 1ULL << bits)) - bits;
 
 	return (shift << bits) + (uint32_t)(magnitude >> shift);
 }

@@ -12,18 +12,11 @@
 
 #include <string.h>
 
-#include "hash.h"
+#include "cell_index.h"
 
-enum { FANOUT = 16, HASH_NIBBLES = 16, NODE_TAG = 1, BAG_NEXT = FANOUT - 1, GROWTH_CLASSES = 5 };
+enum { BAG_NEXT = JST_INDEX_FANOUT - 1, GROWTH_CLASSES = 5 };
 
 _Static_assert((JST_CHUNK_MIN << (GROWTH_CLASSES - 1)) == JST_CHUNK_MAX, "chunks grow through the first classes");
-
-struct node {
-	struct jst_cell cell;
-	jst_ref to[FANOUT];
-};
-
-_Static_assert(sizeof(struct node) % 16 == 0 && sizeof(struct jst_cell) % 16 == 0 && sizeof(struct jst_chunk) % 16 == 0, "refs of cells are even");
 
 /* A chunk with room for size bytes, linked as the bank's last. Larger than wanted, or smaller, where there is nothing else. */
 static struct jst_chunk *add_chunk(struct jst_memory *memory, struct jst_bank *bank, struct jst_chunk *last, uint32_t size)
@@ -94,7 +87,7 @@ struct jst_cell *jst_cell_append(struct jst_memory *memory, struct jst_slot *slo
 	return cell;
 }
 
-/* A single integer as a key: kinds word 1, then the integer. Its hash is a bijection of it. */
+/* A single integer as a key: kinds word 1, then the integer. */
 static bool is_integer(const uint64_t *key, uint32_t key_size)
 {
 	return key_size == 16 && key[0] == JST_INT;
@@ -102,9 +95,9 @@ static bool is_integer(const uint64_t *key, uint32_t key_size)
 
 static uint64_t key_hash(uint16_t aggregation, const uint64_t *key, uint32_t key_size)
 {
-	const uint64_t salt = aggregation * 0x9e3779b97f4a7c15ULL;
-
-	return jst_mix((is_integer(key, key_size) ? key[1] : jst_hash(key, key_size)) ^ salt);
+	if (is_integer(key, key_size))
+		return jst_index_hash_integer(aggregation, key[1]);
+	return jst_mix(jst_hash(key, key_size) ^ jst_index_salt(aggregation));
 }
 
 static bool same_key(const struct jst_cell *cell, uint32_t hash, uint16_t aggregation, const uint64_t *key, uint32_t key_size)
@@ -137,20 +130,15 @@ static struct jst_cell *make_state(struct jst_memory *memory, struct jst_slot *s
 	return cell;
 }
 
-static unsigned nibble(uint64_t hash, unsigned depth)
-{
-	return (unsigned)(hash >> (60 - 4 * depth)) & 15;
-}
-
 static jst_ref new_node(struct jst_memory *memory, struct jst_slot *slot, struct jst_bank *bank)
 {
-	const struct jst_cell *cell = jst_cell_append(memory, slot, bank, JST_CELL_NODE, 0, sizeof(struct node), 0);
+	const struct jst_cell *cell = jst_cell_append(memory, slot, bank, JST_CELL_NODE, 0, sizeof(struct jst_index_node), 0);
 
 	return cell ? jst_memory_ref(memory, cell) : 0;
 }
 
 /* Where the hash is spent: looks through the bags from the first on; *place is where a new cell goes, NULL when no memory is left for a further bag. */
-static struct jst_cell *find_in_bags(struct jst_memory *memory, struct jst_slot *slot, struct jst_bank *bank, struct node *bag, uint32_t hash,
+static struct jst_cell *find_in_bags(struct jst_memory *memory, struct jst_slot *slot, struct jst_bank *bank, struct jst_index_node *bag, uint32_t hash,
                                      uint16_t aggregation, const void *key, uint32_t key_size, jst_ref **place)
 {
 	for (;;) {
@@ -184,18 +172,18 @@ struct jst_cell *jst_cell_find(struct jst_memory *memory, struct jst_slot *slot,
 		if (!bank->root)
 			return NULL;
 	}
-	struct node *node = jst_memory_at(memory, bank->root);
+	struct jst_index_node *node = jst_memory_at(memory, bank->root);
 	for (unsigned depth = 0;; depth++) {
-		if (__builtin_expect(depth == HASH_NIBBLES, 0)) {
+		if (__builtin_expect(depth == JST_INDEX_DEPTH, 0)) {
 			struct jst_cell *found = find_in_bags(memory, slot, bank, node, hash, aggregation, key, key_size, &place);
 			if (found || !place)
 				return found;
 			break;
 		}
-		place = &node->to[nibble(full, depth)];
+		place = &node->to[jst_index_nibble(full, depth)];
 		if (!*place)
 			break;
-		if (!(*place & NODE_TAG)) {
+		if (!(*place & JST_INDEX_NODE)) {
 			struct jst_cell *cell = jst_memory_at(memory, *place);
 			if (__builtin_expect(same_key(cell, hash, aggregation, key, key_size), 1))
 				return cell;
@@ -203,12 +191,12 @@ struct jst_cell *jst_cell_find(struct jst_memory *memory, struct jst_slot *slot,
 			const jst_ref ref = new_node(memory, slot, bank);
 			if (!ref)
 				return NULL;
-			struct node *between = jst_memory_at(memory, ref);
+			struct jst_index_node *between = jst_memory_at(memory, ref);
 			const uint64_t other = key_hash(cell->aggregation, jst_cell_key(cell), cell->key_size);
-			between->to[depth + 1 < HASH_NIBBLES ? nibble(other, depth + 1) : 0] = *place;
-			*place = ref | NODE_TAG;
+			between->to[depth + 1 < JST_INDEX_DEPTH ? jst_index_nibble(other, depth + 1) : 0] = *place;
+			*place = ref | JST_INDEX_NODE;
 		}
-		node = jst_memory_at(memory, *place & ~(jst_ref)NODE_TAG);
+		node = jst_memory_at(memory, *place & ~(jst_ref)JST_INDEX_NODE);
 	}
 	struct jst_cell *cell = make_state(memory, slot, bank, aggregation, hash, key, key_size, keys, state_size);
 	if (cell)

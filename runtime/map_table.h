@@ -49,7 +49,7 @@ struct jst_map_directory {
 
 static inline struct jst_map_directory *jst_map_directory(const struct jst_memory *memory)
 {
-	return (struct jst_map_directory *)(memory->base + memory->header->maps_offset);
+	return (struct jst_map_directory *)(memory->base + JST_MAPS_OFFSET);
 }
 
 static inline struct jst_map_root *jst_map_root(const struct jst_map_access *access)

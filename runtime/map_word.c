@@ -1,35 +1,46 @@
 /*
  * The one-word table: a slot is (mixed key, value), 16 bytes replaced at once, so a key is never seen with another key's value. Mixing is a bijection: the mixed key is the key. See map_table.h for windows and levels.
  *
- * While looking, only the low halves are read; the pair is read at once where that matches.
+ * While looking, only the low halves are read; the pair is read at once where that matches. What lies in the high half of an empty slot means nothing.
  */
 #include "map_table.h"
 
-static uint64_t slot_key(struct jst_atomic_pair *slot)
+/* Which slots of the window have the key, a bit each; in *empties, unless NULL, which are empty. All are looked at without a branch: where in the window a key lies cannot be predicted. */
+static inline unsigned look(struct jst_atomic_pair *window, uint64_t mixed, unsigned *empties)
 {
-	return atomic_load_explicit(&slot->low, memory_order_seq_cst);
+	unsigned matches = 0, none = 0;
+
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < JST_MAP_WINDOW; i++) {
+		const uint64_t key = atomic_load_explicit(&window[i].low, memory_order_seq_cst);
+		matches |= (unsigned)(key == mixed) << i;
+		if (empties)
+			none |= (unsigned)(key == 0) << i;
+	}
+	if (empties)
+		*empties = none;
+	return matches;
 }
 
 /* The first slot with the key but `except`; in *empty, unless NULL, the first empty one if there is none; in *levels how many levels there are. */
 static inline struct jst_atomic_pair *find(const struct jst_map_access *access, struct jst_map_root *root, uint64_t mixed, const struct jst_atomic_pair *except,
                                            struct jst_atomic_pair **empty, unsigned *levels)
 {
-	const unsigned start = jst_map_start(mixed);
 	unsigned level;
 
 	for (level = 0; level < JST_MAP_LEVELS; level++) {
 		const uint64_t word = jst_map_level(root, JST_MAP_WORDS, level);
+		unsigned empties = 0;
 		if (!word)
 			break;
 		struct jst_atomic_pair *window = jst_map_window(access->memory, word, level, mixed);
-		for (unsigned i = 0; i < JST_MAP_WINDOW; i++) {
-			struct jst_atomic_pair *slot = &window[i ^ start];
-			const uint64_t key = slot_key(slot);
-			if (key == mixed && slot != except)
-				return slot;
-			if (empty && !key && !*empty)
-				*empty = slot;
-		}
+		unsigned matches = look(window, mixed, empty ? &empties : NULL);
+		if (except && except >= window && except < window + JST_MAP_WINDOW)
+			matches &= ~(1u << (except - window));
+		if (matches)
+			return &window[__builtin_ctz(matches)];
+		if (empties && !*empty)
+			*empty = &window[__builtin_ctz(empties)];
 	}
 	if (levels)
 		*levels = level;
@@ -69,6 +80,8 @@ static struct jst_atomic_pair *find_oldest(const struct jst_map_access *access, 
 		struct jst_atomic_pair *window = jst_map_window(access->memory, word, level, mixed);
 		for (unsigned i = 0; i < JST_MAP_WINDOW; i++) {
 			const struct jst_pair seen = jst_pair_load(&window[i]);
+			if (!seen.low)
+				continue;
 			if (!oldest || (int64_t)seen.high < (int64_t)pair->high) {
 				oldest = &window[i];
 				*pair = seen;
@@ -98,7 +111,7 @@ static inline void change(const struct jst_map_access *access, uint64_t mixed, i
 
 	for (unsigned attempt = 0; attempt < JST_MAP_TRIES; attempt++) {
 		struct jst_atomic_pair *empty = NULL;
-		unsigned levels;
+		unsigned levels = 0;
 		struct jst_atomic_pair *slot = find(access, root, mixed, NULL, &empty, &levels);
 		struct jst_pair pair = { 0, 0 };
 
@@ -115,7 +128,9 @@ static inline void change(const struct jst_map_access *access, uint64_t mixed, i
 			continue;
 		}
 		slot = empty;
-		if (__builtin_expect(!slot, 0)) {
+		if (__builtin_expect(slot != NULL, 1)) {
+			pair.high = atomic_load_explicit(&slot->high, memory_order_relaxed);
+		} else {
 			if (jst_map_grow(access, JST_MAP_WORDS, levels, attempt))
 				continue;
 			if (access->decl->flags & JST_MAP_SPAN)
@@ -159,10 +174,7 @@ void jst_map_word_delete(const struct jst_map_access *access, uint64_t mixed)
 		if (!word)
 			break;
 		struct jst_atomic_pair *window = jst_map_window(access->memory, word, level, mixed);
-		for (unsigned i = 0; i < JST_MAP_WINDOW; i++) {
-			int64_t value;
-			if (slot_key(&window[i]) == mixed)
-				take_back(&window[i], mixed, &value);
-		}
+		for (unsigned matches = look(window, mixed, NULL); matches; matches &= matches - 1)
+			jst_pair_clear(&window[__builtin_ctz(matches)], mixed);
 	}
 }

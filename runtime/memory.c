@@ -13,13 +13,9 @@
 #include "ring.h"
 
 enum {
-	SLOTS_OFFSET = 4096,
-	MAPS_OFFSET = SLOTS_OFFSET + JST_SLOTS * (int)sizeof(struct jst_slot),
 	HEAP_ALIGN = 64,
 	HEAP_MINIMUM = 2 * JST_CHUNK_MIN + JST_CHUNK_MAX, /* what a program can do nothing useful without */
 };
-
-_Static_assert(MAPS_OFFSET % 64 == 0, "map roots start on a cache line");
 
 static uint64_t align(uint64_t size, uint64_t to)
 {
@@ -28,7 +24,7 @@ static uint64_t align(uint64_t size, uint64_t to)
 
 size_t jst_memory_minimum(const struct jst_program *program, uint32_t ring_size)
 {
-	return MAPS_OFFSET + HEAP_ALIGN + jst_map_minimum(program) + sizeof(struct jst_ring) + ring_size + HEAP_MINIMUM;
+	return JST_MAPS_OFFSET + HEAP_ALIGN + jst_map_minimum(program) + sizeof(struct jst_ring) + ring_size + HEAP_MINIMUM;
 }
 
 bool jst_memory_init(struct jst_memory *memory, void *base, const struct jst_program *program, const struct jst_memory_options *options)
@@ -40,9 +36,9 @@ bool jst_memory_init(struct jst_memory *memory, void *base, const struct jst_pro
 	header->magic = JST_MEMORY_MAGIC;
 	header->version = JST_MEMORY_VERSION;
 	header->size = options->size;
-	header->slots_offset = SLOTS_OFFSET;
-	header->maps_offset = MAPS_OFFSET;
-	header->heap_offset = align(MAPS_OFFSET + jst_map_roots_size(program), HEAP_ALIGN);
+	header->slots_offset = JST_SLOTS_OFFSET;
+	header->maps_offset = JST_MAPS_OFFSET;
+	header->heap_offset = align(JST_MAPS_OFFSET + jst_map_roots_size(program), HEAP_ALIGN);
 	header->string_size = options->string_size;
 	header->ring_size = options->ring_size;
 	atomic_init(&header->heap_used, header->heap_offset);
@@ -52,7 +48,7 @@ bool jst_memory_init(struct jst_memory *memory, void *base, const struct jst_pro
 
 	memory->base = base;
 	memory->header = header;
-	memory->slots = (struct jst_slot *)(memory->base + SLOTS_OFFSET);
+	memory->slots = (struct jst_slot *)(memory->base + JST_SLOTS_OFFSET);
 	return jst_map_init(memory, program);
 }
 

@@ -31,6 +31,7 @@ enum {
 	JST_CHUNK_MAX = 64 << 10,  /* … each next one twice as large up to this … */
 	JST_CHUNK_CLASSES = 9,     /* … but for a cell that needs more: 4, 8, 16, 32, 64, … KiB up to 1 MiB, which holds the largest key */
 	JST_BANKS = 2,
+	JST_SLOTS_OFFSET = 4096,   /* bytes; the map directory follows the slots */
 };
 
 enum jst_loss {
@@ -114,6 +115,10 @@ struct jst_slot {
 
 _Static_assert(sizeof(struct jst_memory_header) <= 4096, "the header is a page");
 _Static_assert(sizeof(struct jst_slot) <= 512, "a slot is at most 512 bytes");
+
+enum { JST_MAPS_OFFSET = JST_SLOTS_OFFSET + JST_SLOTS * (int)sizeof(struct jst_slot) };
+
+_Static_assert(JST_MAPS_OFFSET % 64 == 0, "map roots start on a cache line");
 
 /* A chunk of cells (cell.h). Cells follow the header; used is release-stored after a cell is complete. */
 struct jst_chunk {

@@ -1,0 +1,189 @@
+/*
+ * Results: merged states on the CLI's heap. Merging is addition, or the choice of one of two by a total order, so that the order of merging does not matter.
+ *
+ * Nothing here is called in a target. Running out of memory ends the CLI, as everywhere in it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aggregation_state.h"
+#include "result_merge.h"
+
+static void *allocate(size_t count, size_t size)
+{
+	void *memory = calloc(count ? count : 1, size);
+
+	if (!memory) {
+		fputs("jstrace: out of memory\n", stderr);
+		abort();
+	}
+	return memory;
+}
+
+/* ---- the buckets of hist ---- */
+
+/* How many values of one sign have an index: 0 … 2^63 - 1. */
+static uint32_t indices(unsigned bits)
+{
+	return jst_histogram_blocks(bits) << bits;
+}
+
+uint32_t jst_histogram_buckets(unsigned bits)
+{
+	return 2 * indices(bits) - 1;
+}
+
+uint32_t jst_histogram_bucket(unsigned bits, int64_t value)
+{
+	const uint32_t zero = indices(bits) - 1;
+
+	return value < 0 ? zero - jst_histogram_index(bits, jst_magnitude(value)) : zero + jst_histogram_index(bits, (uint64_t)value);
+}
+
+/* The magnitudes of an index: low <= m < high. */
+static void magnitudes(unsigned bits, uint32_t index, uint64_t *low, uint64_t *high)
+{
+	const uint32_t block = index >> bits;
+	const unsigned shift = block ? block - 1 : 0;
+	const uint64_t within = block ? (index & ((1u << bits) - 1)) | 1u << bits : index;
+
+	*low = within << shift;
+	*high = (within + 1) << shift;
+}
+
+void jst_histogram_range(unsigned bits, uint32_t bucket, int64_t *low, int64_t *high)
+{
+	const uint32_t zero = indices(bits) - 1;
+	uint64_t from, to;
+
+	magnitudes(bits, bucket < zero ? zero - bucket : bucket - zero, &from, &to);
+	if (bucket >= zero) {
+		*low = (int64_t)from;
+		*high = to > INT64_MAX ? INT64_MAX : (int64_t)to; /* inclusive in the last */
+		return;
+	}
+	*low = bucket == 0 ? INT64_MIN : -(int64_t)(to - 1);
+	*high = -(int64_t)(from - 1);
+}
+
+/* ---- results ---- */
+
+void jst_result_init(struct jst_result *result, const struct jst_aggregation_decl *decl)
+{
+	memset(result, 0, sizeof(*result));
+	switch (jst_aggregation_info[decl->function].shape) {
+	case JST_SHAPE_HIST:
+	case JST_SHAPE_QUANTILES:
+		result->buckets = jst_histogram_buckets(jst_histogram_bits(decl));
+		break;
+	case JST_SHAPE_LHIST:
+		result->buckets = jst_linear_steps(decl) + 2;
+		break;
+	default:
+		return;
+	}
+	result->bucket = allocate(result->buckets, sizeof(uint64_t));
+}
+
+void jst_result_fini(struct jst_result *result)
+{
+	if (result->last.kind == JST_STRING)
+		free((char *)result->last.s);
+	free(result->bucket);
+	memset(result, 0, sizeof(*result));
+}
+
+static struct jst_value own_copy(struct jst_value value)
+{
+	if (value.kind != JST_STRING)
+		return value;
+	char *copy = allocate(value.length + 1, 1);
+	if (value.length)
+		memcpy(copy, value.s, value.length);
+	return jst_value_string(copy, value.length);
+}
+
+void jst_result_copy(struct jst_result *to, const struct jst_result *from)
+{
+	*to = *from;
+	to->last = own_copy(from->last);
+	if (from->buckets) {
+		to->bucket = allocate(from->buckets, sizeof(uint64_t));
+		memcpy(to->bucket, from->bucket, from->buckets * sizeof(uint64_t));
+	}
+}
+
+void jst_result_merge_sum(struct jst_sum *to, const struct jst_sum *from)
+{
+	to->integers = (__int128)((unsigned __int128)to->integers + (unsigned __int128)from->integers);
+	to->doubles += from->doubles;
+	to->has_doubles |= from->has_doubles;
+}
+
+void jst_result_merge_extremes(struct jst_result *to, struct jst_value min, struct jst_value max)
+{
+	if (min.kind != JST_NIL && (to->min.kind == JST_NIL || jst_value_beats(min, to->min, false)))
+		to->min = min;
+	if (max.kind != JST_NIL && (to->max.kind == JST_NIL || jst_value_beats(max, to->max, true)))
+		to->max = max;
+}
+
+/* Chan, Golub, LeVeque 1979. Before the counts are added. */
+void jst_result_merge_moments(struct jst_result *to, uint64_t count, double mean, double squares)
+{
+	const double n = (double)to->count, m = (double)count;
+
+	if (!count)
+		return;
+	if (!to->count) {
+		to->mean = mean;
+		to->squares = squares;
+		return;
+	}
+	const double difference = mean - to->mean;
+	to->mean = (to->mean * n + mean * m) / (n + m);
+	to->squares += squares + difference * difference * (n * m / (n + m));
+}
+
+/* Whether the last value of `from` is later than that of `to`: by time, then by where it comes from, so that any two differ. */
+static bool later(const struct jst_result *from, const struct jst_result *to)
+{
+	if (to->last.kind == JST_NIL || from->last.kind == JST_NIL)
+		return from->last.kind != JST_NIL;
+	if (from->last_timestamp != to->last_timestamp)
+		return from->last_timestamp > to->last_timestamp;
+	const int order = strcmp(from->last_hostname, to->last_hostname);
+	if (order)
+		return order > 0;
+	if (from->last_pid != to->last_pid)
+		return from->last_pid > to->last_pid;
+	return from->last_tid > to->last_tid;
+}
+
+void jst_result_merge_last(struct jst_result *to, const struct jst_result *from)
+{
+	if (!later(from, to))
+		return;
+	if (to->last.kind == JST_STRING)
+		free((char *)to->last.s);
+	to->last = own_copy(from->last);
+	to->last_timestamp = from->last_timestamp;
+	to->last_pid = from->last_pid;
+	to->last_tid = from->last_tid;
+	memcpy(to->last_hostname, from->last_hostname, sizeof(to->last_hostname));
+}
+
+void jst_result_merge(struct jst_result *to, const struct jst_result *from, const struct jst_aggregation_decl *decl)
+{
+	const uint32_t buckets = to->buckets < from->buckets ? to->buckets : from->buckets;
+
+	if (jst_aggregation_info[decl->function].shape == JST_SHAPE_LAST)
+		jst_result_merge_last(to, from);
+	jst_result_merge_moments(to, from->count, from->mean, from->squares);
+	jst_result_merge_sum(&to->sum, &from->sum);
+	jst_result_merge_extremes(to, from->min, from->max);
+	to->count += from->count;
+	for (uint32_t i = 0; i < buckets; i++)
+		to->bucket[i] += from->bucket[i];
+}

@@ -1,0 +1,16 @@
+/*
+ * The steps of merging that a whole result and the state of one cell have in common. Private to result*.c.
+ */
+#ifndef JST_RESULT_MERGE_H
+#define JST_RESULT_MERGE_H
+
+#include "aggregation.h"
+
+void jst_result_merge_sum(struct jst_sum *to, const struct jst_sum *from);
+void jst_result_merge_extremes(struct jst_result *to, struct jst_value min, struct jst_value max);
+/* count values with that mean and sum of squared differences; before they are added to to->count. */
+void jst_result_merge_moments(struct jst_result *to, uint64_t count, double mean, double squares);
+/* last and what is known of it; a string is copied. */
+void jst_result_merge_last(struct jst_result *to, const struct jst_result *from);
+
+#endif

@@ -1,0 +1,120 @@
+/*
+ * Rings of records: see ring.h. The writer goes by its own head and by the tail it saw last; only when the ring seems full does it look at the reader's position.
+ *
+ * A record is written behind head, where the reader does not look, and head is release-stored after it; the reader's tail is acquired before what it gave back is written again.
+ * So one writer and one reader need no more than that, and neither waits.
+ */
+#include "ring.h"
+
+#include <string.h>
+
+#include "cell.h"
+
+_Static_assert(sizeof(struct jst_record) == 40 && sizeof(struct jst_ring) == 64, "shared layout");
+
+/* The slot's ring, made by the first record. Context: probe, owner of the slot. */
+static struct jst_ring *ring_of(struct jst_memory *memory, struct jst_slot *slot)
+{
+	jst_ref ref = atomic_load_explicit(&slot->ring, memory_order_relaxed);
+
+	if (__builtin_expect(ref != 0, 1))
+		return jst_memory_at(memory, ref);
+	ref = jst_memory_take(memory, sizeof(struct jst_ring) + memory->header->ring_size);
+	if (!ref)
+		return NULL;
+	struct jst_ring *ring = jst_memory_at(memory, ref);
+	ring->size = memory->header->ring_size;
+	/* Pairs with the acquire of whoever reads the slot. */
+	atomic_store_explicit(&slot->ring, ref, memory_order_release);
+	return ring;
+}
+
+/* Whether need bytes are free. */
+static bool has_room(struct jst_ring *ring, uint64_t head, uint64_t need, const _Atomic uint64_t *tail)
+{
+	if (head - ring->tail_seen + need <= ring->size)
+		return true;
+	if (!tail)
+		return false;
+	/* Pairs with the reader's release of its position. It lies in memory that the reader may write as it likes: what cannot be is as good as full. */
+	const uint64_t position = atomic_load_explicit(tail, memory_order_acquire);
+	if (position > head || head - position > ring->size || position & 7)
+		return false;
+	ring->tail_seen = position;
+	return head - position + need <= ring->size;
+}
+
+bool jst_ring_write(struct jst_memory *memory, struct jst_slot *slot, const _Atomic uint64_t *tails, struct jst_record record, const struct jst_value *values, uint32_t count)
+{
+	const uint32_t string_size = memory->header->string_size;
+	const uint64_t size = sizeof(record) + (uint64_t)jst_key_size(values, count, string_size);
+	struct jst_ring *ring = ring_of(memory, slot);
+	bool cut = false;
+
+	if (!ring || size > ring->size) {
+		jst_slot_lose(slot, JST_LOSS_RECORDS);
+		return false;
+	}
+	uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+	const uint64_t place = head & (ring->size - 1);
+	const uint64_t skip = place + size > ring->size ? ring->size - place : 0;
+	if (!has_room(ring, head, skip + size, tails ? &tails[slot - memory->slots] : NULL)) {
+		jst_slot_lose(slot, JST_LOSS_RECORDS);
+		return false;
+	}
+	if (skip) {
+		/* No record wraps; the first two words of a header fit wherever one may begin. */
+		const uint32_t filler[2] = { (uint32_t)skip, JST_RECORD_SKIP };
+		memcpy(ring->data + place, filler, sizeof(filler));
+		head += skip;
+	}
+	unsigned char *at = ring->data + (head & (ring->size - 1));
+	jst_key_encode(at + sizeof(record), (uint32_t)(size - sizeof(record)), values, count, string_size, &cut);
+	record.size = (uint32_t)size;
+	record.values = (uint16_t)count;
+	if (cut) {
+		record.flags |= JST_RECORD_CUT;
+		jst_slot_lose(slot, JST_LOSS_STRINGS);
+	}
+	memcpy(at, &record, sizeof(record));
+	/* Pairs with the acquire in jst_ring_read(). */
+	atomic_store_explicit(&ring->head, head + size, memory_order_release);
+	return true;
+}
+
+int jst_ring_read(struct jst_ring_reader *reader, jst_ref ref, void *buffer, size_t room)
+{
+	const uint64_t offset = (uint64_t)ref * 8;
+
+	if (!ref || offset > reader->size || reader->size - offset < sizeof(struct jst_ring))
+		return -1;
+	const struct jst_ring *ring = (const struct jst_ring *)(reader->base + offset);
+	const uint64_t size = *(const volatile uint32_t *)&ring->size;
+	if (size < sizeof(struct jst_record) || size & (size - 1) || size > reader->size - offset - sizeof(*ring))
+		return -1;
+	const uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
+	if (reader->tail & 7 || head & 7 || head - reader->tail > size)
+		return -1;
+
+	while (reader->tail != head) {
+		const uint64_t place = reader->tail & (size - 1);
+		const uint64_t to_end = size - place;
+		const uint64_t filled = head - reader->tail;
+		const volatile uint32_t *words = (const volatile uint32_t *)(ring->data + place);
+		const uint32_t first[2] = { words[0], words[1] }; /* size and index, read once: what is checked is what is used */
+
+		if (first[1] == JST_RECORD_SKIP) {
+			if (first[0] != to_end || to_end > filled)
+				return -1;
+			reader->tail += to_end;
+			continue;
+		}
+		if (first[0] < sizeof(struct jst_record) || first[0] & 7 || first[0] > to_end || first[0] > filled || first[0] > room || first[0] > INT32_MAX)
+			return -1;
+		memcpy(buffer, ring->data + place, first[0]);
+		memcpy(buffer, first, sizeof(first));
+		reader->tail += first[0];
+		return (int)first[0];
+	}
+	return 0;
+}
