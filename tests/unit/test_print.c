@@ -244,7 +244,7 @@ START_TEST(linear_histograms)
 	                      "   20 .. 30 |                                            | 0\n"
 	                      "   30 .. 35 | #####################                      | 2\n"
 	                      "      >= 35 | ###########                                | 1\n"
-	                      "  count 10  min -11  avg 6  p50 -6  p90 32  p99 35  max 35\n"
+	                      "  count 10  min -11  avg 6  p50 -5  p90 32  p99 35  max 35\n"
 	                      "\n");
 	char *text = printed(OUTPUT_JSON, A_PLAIN_LHIST, -1);
 	ck_assert_ptr_nonnull(strstr(text, "\"buckets\":[[-9223372036854775808,-10,2],[-10,0,4],[10,20,1],[30,35,2],[35,9223372036854775807,1]]"));
