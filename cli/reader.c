@@ -58,6 +58,12 @@ static void copy_words(void *to, const void *from, size_t size)
 		copy[i] = atomic_load_explicit(&words[i], memory_order_relaxed);
 }
 
+/* A word that an honest target no longer changes; a dishonest one may, so it is read once. */
+static uint32_t load_once(const uint32_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
 /* The header's slots, in use and within the memory; 0 and NULL if there are none or the header makes no sense. */
 static const struct jst_slot *find_slots(struct memory_view *view, uint32_t *count)
 {
@@ -67,8 +73,7 @@ static const struct jst_slot *find_slots(struct memory_view *view, uint32_t *cou
 		return NULL;
 	}
 	const struct jst_memory_header *header = (const struct jst_memory_header *)view->base;
-	const uint32_t magic = *(const volatile uint32_t *)&header->magic, version = *(const volatile uint32_t *)&header->version;
-	const uint32_t offset = *(const volatile uint32_t *)&header->slots_offset;
+	const uint32_t magic = load_once(&header->magic), version = load_once(&header->version), offset = load_once(&header->slots_offset);
 	uint32_t used = atomic_load_explicit(&header->slots_used, memory_order_acquire); /* pairs with the claim of a slot */
 
 	if (magic != JST_MEMORY_MAGIC || version != JST_MEMORY_VERSION || offset % _Alignof(struct jst_slot) != 0 || offset < sizeof(*header) || offset > view->size) {
@@ -165,7 +170,7 @@ static jst_ref add_chunk(struct reader *reader, jst_ref ref)
 	/* Next before used: a chunk that has a successor is complete, so no row is seen whose state, in an earlier chunk, is not. Pairs with the owner's release of a chunk that is laid out. */
 	const jst_ref next = atomic_load_explicit(&chunk->next, memory_order_acquire);
 	const uint32_t used = atomic_load_explicit(&chunk->used, memory_order_acquire) & ~7u; /* pairs with the owner's release once a cell is complete */
-	const uint32_t size = *(const volatile uint32_t *)&chunk->size;
+	const uint32_t size = load_once(&chunk->size);
 	if (size < JST_CHUNK_MIN || size > CHUNK_LARGEST || size > view->size - offset || size > reader->allowance || used < sizeof(*chunk) || used > size)
 		return refuse(reader);
 	reader->allowance -= size;
