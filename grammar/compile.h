@@ -95,6 +95,12 @@ struct compiled_span {
 	int line, column;
 };
 
+/* Where a clause of a program comes from: what the script says, or what a sibling span needs (then the place is that of the clause that reads it). */
+struct compiled_clause {
+	int line, column;
+	enum clause_origin { CLAUSE_WRITTEN, CLAUSE_SPAN_REMOVAL, CLAUSE_SPAN_RECORDING } origin;
+};
+
 struct compiled {
 	char *file;                    /* as diagnostics name it: "-e" or the path */
 	char *text;
@@ -106,7 +112,8 @@ struct compiled {
 	/* The rest only if errors is 0. */
 	struct jst_builder *target;    /* clauses may be none: nothing is sent then */
 	struct jst_builder *local;
-	uint32_t target_clauses;
+	uint32_t target_clauses, local_clauses;
+	struct compiled_clause *target_sources, *local_sources; /* one a clause */
 	struct compiled_aggregation *aggregations; /* in order of first appearance */
 	uint32_t aggregation_count;
 	struct compiled_record *records;

@@ -1,0 +1,207 @@
+/*
+ * The check, clause by clause and statement by statement. Its other files check what is inside of these: names.c, check_expression.c, check_action.c, check_aggregation.c.
+ */
+#include "check.h"
+
+#include <string.h>
+
+static void check_block(struct checker *checker, struct block *block);
+
+/* x is assigned value by whatever operator: does it stay an integer? */
+static void note_kind(const struct statement *statement)
+{
+	struct variable *variable = statement->target->variable;
+	const struct expression *value = statement->value;
+
+	if (statement->target->meaning != MEANING_VARIABLE)
+		return;
+	switch (statement->type) {
+	case STATEMENT_ASSIGN:
+		if (value->type != EXPRESSION_NIL && !value->int_valued)
+			variable->all_int = false;
+		break;
+	case STATEMENT_COMPOUND:
+		if ((statement->operator != OPERATOR_ADD && statement->operator != OPERATOR_SUB) || !value->int_valued)
+			variable->all_int = false;
+		break;
+	default:
+		break;
+	}
+}
+
+static void check_assignment(struct checker *checker, struct statement *statement)
+{
+	if (statement->target->type == EXPRESSION_AGGREGATION) {
+		check_update(checker, statement);
+		return;
+	}
+
+	bool assignable = names_resolve_target(checker, statement->target, false);
+
+	if (statement->value)
+		check_expression(checker, statement->value);
+	if (assignable)
+		note_kind(statement);
+}
+
+static void check_delete(struct checker *checker, struct statement *statement)
+{
+	struct expression *target = statement->target;
+
+	if (target->type == EXPRESSION_AGGREGATION) {
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_AGGREGATION_OPERATOR, statement->at, "delete");
+		diagnostics_help(checker->diagnostics, "clear(%s) in a tick clause empties it", target->name.text);
+		return;
+	}
+	names_resolve_target(checker, target, true);
+}
+
+static void check_loop(struct checker *checker, struct statement *statement)
+{
+	check_expression(checker, statement->value);
+	if (statement->type == STATEMENT_FOR) {
+		names_resolve_target(checker, statement->target, false);
+		check_expression(checker, statement->end);
+	}
+	checker->loops++;
+	check_block(checker, &statement->body);
+	checker->loops--;
+}
+
+static void check_statement(struct checker *checker, struct statement *statement)
+{
+	switch (statement->type) {
+	case STATEMENT_CALL:
+		check_action(checker, statement);
+		break;
+	case STATEMENT_ASSIGN:
+	case STATEMENT_COMPOUND:
+	case STATEMENT_INCREMENT:
+	case STATEMENT_DECREMENT:
+		check_assignment(checker, statement);
+		break;
+	case STATEMENT_DELETE:
+		check_delete(checker, statement);
+		break;
+	case STATEMENT_EMIT:
+		check_emit(checker, statement);
+		break;
+	case STATEMENT_IF:
+		check_expression(checker, statement->value);
+		check_block(checker, &statement->body);
+		check_block(checker, &statement->otherwise);
+		break;
+	case STATEMENT_FOR:
+		if (!statement->end) {
+			diagnostics_add(checker->diagnostics, DIAGNOSTIC_FOR_EACH, statement->at);
+			diagnostics_help(checker->diagnostics, "expected for ($i : 0..10)");
+			break;
+		}
+		check_loop(checker, statement);
+		break;
+	case STATEMENT_WHILE:
+		check_loop(checker, statement);
+		break;
+	case STATEMENT_BREAK:
+	case STATEMENT_CONTINUE:
+		if (!checker->loops)
+			diagnostics_add(checker->diagnostics, DIAGNOSTIC_OUTSIDE_LOOP, statement->at, statement->type == STATEMENT_BREAK ? "break" : "continue");
+		break;
+	case STATEMENT_RETURN:
+		break;
+	}
+}
+
+static void check_block(struct checker *checker, struct block *block)
+{
+	for (struct statement *statement = block->first; statement; statement = statement->next)
+		check_statement(checker, statement);
+}
+
+/* a:b < $x = a > b: what follows the '>' would be a clause that prints an event. */
+static void check_behind_angle(struct checker *checker, const struct clause *clause, const struct clause *before)
+{
+	if (clause->has_body || !before || !before->angle_line || before->angle_line != clause->at.line)
+		return;
+	diagnostics_add(checker->diagnostics, DIAGNOSTIC_AFTER_ANGLE, clause->at, clause_name(clause));
+	diagnostics_help(checker->diagnostics, "a greater-than in a '<' body goes into parentheses");
+}
+
+static void check_bodyless(struct checker *checker, struct clause *clause)
+{
+	if (!clause->is_special) {
+		clause->record = check_event_record(checker);
+		return;
+	}
+	diagnostics_add(checker->diagnostics, DIAGNOSTIC_NO_EVENT, clause->at, clause_name(clause));
+	diagnostics_help(checker->diagnostics, "give it a body");
+}
+
+static void note_patterns(struct checker *checker, const struct clause *clause)
+{
+	struct compiled *compiled = checker->compiled;
+
+	for (const struct pattern *pattern = clause->first; pattern && !clause->is_special; pattern = pattern->next) {
+		compiled->patterns = heap_grow(compiled->patterns, compiled->pattern_count, sizeof(*compiled->patterns));
+		compiled->patterns[compiled->pattern_count++] = heap_copy(pattern->text.text, pattern->text.length);
+	}
+}
+
+static void check_clause(struct checker *checker, struct clause *clause, const struct clause *before)
+{
+	checker->clause = clause;
+	checker->locals = (struct table){ .arena = checker->script->arena };
+	checker->last_local = NULL;
+	checker->loops = 0;
+	check_patterns(checker, clause);
+	check_behind_angle(checker, clause, before);
+	note_patterns(checker, clause);
+	if (clause->predicate)
+		check_expression(checker, clause->predicate);
+	if (clause->has_body)
+		check_block(checker, &clause->body);
+	else
+		check_bodyless(checker, clause);
+	for (const struct local *local = clause->locals; local; local = local->next) {
+		if (!local->assigned)
+			diagnostics_add(checker->diagnostics, DIAGNOSTIC_LOCAL_UNASSIGNED, local->at, local->name.text);
+	}
+	table_fini(&checker->locals);
+}
+
+void check_init(struct checker *checker, struct script *script, const struct compile_options *options, struct compiled *compiled)
+{
+	const struct table empty = { .arena = script->arena };
+
+	*checker = (struct checker){
+		.script = script,
+		.diagnostics = script->diagnostics,
+		.options = options,
+		.compiled = compiled,
+		.variables = empty,
+		.selves = empty,
+		.aggregations = empty,
+		.fields = empty,
+	};
+}
+
+void check_script(struct checker *checker)
+{
+	const struct clause *before = NULL;
+
+	names_collect(checker);
+	for (struct clause *clause = checker->script->first; clause; before = clause, clause = clause->next)
+		check_clause(checker, clause, before);
+	check_aggregations_updated(checker);
+	names_check_sharing(checker);
+	span_join(checker);
+	unit_infer(checker);
+}
+
+void check_fini(struct checker *checker)
+{
+	table_fini(&checker->variables);
+	table_fini(&checker->selves);
+	table_fini(&checker->aggregations);
+	table_fini(&checker->fields);
+}

@@ -1,0 +1,89 @@
+/*
+ * The check: what the names of a tree mean, and whether what is written can be run. Fills in the tree and the compiled script's aggregations, records, fields,
+ * patterns and special clauses. Its files share one checker; each function here checks one kind of node, reports what is wrong, and goes on.
+ */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include "names.h"
+
+struct checker {
+	struct script *script;
+	struct diagnostics *diagnostics;
+	const struct compile_options *options;
+	struct compiled *compiled;
+	struct table variables, selves, aggregations, fields;
+	struct variable *first_variable, *last_variable;
+	struct aggregation *first_aggregation, *last_aggregation;
+	struct span *first_span, *last_span;
+	struct span_table *tables, *last_table;
+	/* of the clause at hand */
+	struct clause *clause;
+	struct table locals;
+	struct local *last_local;
+	uint32_t loops;
+};
+
+/* check.c: the whole script, once. Context: any. */
+void check_init(struct checker *checker, struct script *script, const struct compile_options *options, struct compiled *compiled);
+void check_script(struct checker *checker);
+void check_fini(struct checker *checker);
+
+/* patterns.c: finds out which probes are special. Context: any. */
+void check_patterns(struct checker *checker, struct clause *clause);
+/* How messages name the special clause: its first pattern. */
+const char *clause_name(const struct clause *clause);
+
+/* names.c */
+/* Finds all variables: every name that is assigned anywhere. Comes before all else. */
+void names_collect(struct checker *checker);
+/* A name that is read: field, builtin, variable or sibling span. */
+void names_resolve(struct checker *checker, struct expression *expression);
+/* A variable, entry or $local that is changed (or, for delete, removed); false: it is none, which was reported. */
+bool names_resolve_target(struct checker *checker, struct expression *expression, bool remove);
+/* The map right of `in`, with so many keys left of it. */
+void names_resolve_map(struct checker *checker, struct expression *expression, uint32_t keys);
+/* A builtin variable's number by name or alias; -1: it is none. */
+int names_builtin(const struct name *name);
+/* Reports variables that are shared between the target and the CLI. */
+void names_check_sharing(struct checker *checker);
+
+/* check_expression.c */
+void check_expression(struct checker *checker, struct expression *expression);
+void check_list(struct checker *checker, const struct arguments *list);
+/* At most JST_MAX_KEYS, with hidden ones. */
+void check_key_count(struct checker *checker, const struct arguments *keys, uint32_t hidden);
+/* "1 argument", "3 arguments", "no arguments": in a buffer of the caller's. */
+const char *count_text(char text[static 32], uint32_t count, const char *noun);
+
+/* check_action.c: a call that stands as a statement; emit; a clause without a body. */
+void check_action(struct checker *checker, struct statement *statement);
+void check_emit(struct checker *checker, struct statement *statement);
+uint32_t check_event_record(struct checker *checker);
+
+/* check_aggregation.c */
+void check_update(struct checker *checker, struct statement *statement);
+/* The aggregation of that name, made on its first use. */
+struct aggregation *check_aggregation_name(struct checker *checker, const struct expression *expression);
+void check_aggregations_updated(struct checker *checker);
+/* A row of aggregation.def by name or alias; -1: there is none. */
+int aggregation_find(const struct name *name);
+extern const char *const aggregation_names[];
+extern const size_t aggregation_name_count;
+
+/* span.c: notes a read of a sibling span; afterwards, which of them share a table. */
+void span_note(struct checker *checker, struct expression *expression);
+void span_join(struct checker *checker);
+/* The sibling's pattern beside a reader's pattern, in the arena: "request:start" beside "request:end". */
+struct name span_sibling_pattern(struct arena *arena, const struct pattern *pattern, const struct name *sibling);
+
+/* unit.c: units of all expressions, variables, aggregations and records. After the check. */
+void unit_infer(struct checker *checker);
+
+/* format.c: a printf format to pieces; reports unknown conversions. *values: how many arguments it takes. */
+struct format_piece *format_parse(struct checker *checker, const struct expression *format, uint32_t *count, uint32_t *values);
+
+/* generate.c: the checked script to the two programs. */
+void generate_script(struct checker *checker);
+
+#endif

@@ -1,0 +1,258 @@
+/*
+ * Checking what stands as a statement of its own: printf, print, emit and the actions of the CLI's clauses. Each that ships something gets a record, whose number both programs share.
+ */
+#include <string.h>
+
+#include "check.h"
+
+static const struct row {
+	const char *name;
+	int min, max;
+	bool cli_only;
+	const char *signature;
+} rows[] = {
+#define WHERE_ANY false
+#define WHERE_CLI true
+#define ACTION(name, text, min, max, where, signature) [ACTION_##name] = { text, min, max, WHERE_##where, signature },
+#include "action.def"
+#undef ACTION
+};
+
+static struct compiled_record *add_record(struct checker *checker, struct compiled_record record, uint32_t *index)
+{
+	struct compiled *compiled = checker->compiled;
+
+	compiled->records = heap_grow(compiled->records, compiled->record_count, sizeof(*compiled->records));
+	*index = compiled->record_count;
+	compiled->records[compiled->record_count++] = record;
+	compiled->records[*index].units = heap_resize(NULL, record.values * sizeof(enum unit));
+	memset(compiled->records[*index].units, 0, record.values * sizeof(enum unit));
+	return &compiled->records[*index];
+}
+
+static bool too_many(struct checker *checker, struct location at, uint32_t count)
+{
+	if (count <= JST_MAX_ARGUMENTS)
+		return false;
+	diagnostics_add(checker->diagnostics, DIAGNOSTIC_TOO_MANY_ARGUMENTS, at, JST_MAX_ARGUMENTS);
+	return true;
+}
+
+static void check_printf(struct checker *checker, struct statement *statement)
+{
+	const struct expression *call = statement->value;
+	const struct expression *format = call->list.first->value;
+	uint32_t given = call->list.count - 1, takes;
+	struct compiled_record record = { .type = RECORD_PRINTF, .values = given };
+	char text[32];
+
+	for (const struct argument *argument = call->list.first->next; argument; argument = argument->next)
+		check_expression(checker, argument->value);
+	if (format->type != EXPRESSION_STRING) {
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_FORMAT_LITERAL, format->at);
+		diagnostics_help(checker->diagnostics, "print(x) prints any value");
+		return;
+	}
+	record.pieces = format_parse(checker, format, &record.piece_count, &takes);
+	if (takes != given) {
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_FORMAT_ARGUMENTS, call->at, count_text(text, takes, "value"), given, given == 1 ? "is" : "are");
+		if (takes > given)
+			diagnostics_help(checker->diagnostics, "one for each conversion");
+	} else {
+		too_many(checker, call->at, given);
+	}
+	add_record(checker, record, &statement->record);
+}
+
+/* print(@a), print(@a, n), clear(@a), zero(@a): the aggregation and, for print, how many rows. */
+static void check_aggregation_action(struct checker *checker, struct statement *statement, enum record_type type)
+{
+	const struct expression *call = statement->value;
+	const struct expression *name = call->list.first->value;
+	const struct argument *rows_argument = call->list.first->next;
+
+	if (name->type != EXPRESSION_AGGREGATION || name->indexed) {
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_PRINT_AGGREGATION, name->at, call->name.text);
+		diagnostics_help(checker->diagnostics, "expected %s", rows[statement->action].signature);
+		return;
+	}
+	if (!checker->clause->is_special) {
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_AGGREGATION_IN_PROBE, call->at, call->name.text);
+		diagnostics_help(checker->diagnostics, "write it in a tick-1s or END clause");
+		return;
+	}
+	checker->clause->flips = true;
+	if (rows_argument)
+		check_expression(checker, rows_argument->value);
+	struct aggregation *aggregation = check_aggregation_name(checker, name);
+
+	add_record(checker, (struct compiled_record){ .type = type, .values = type == RECORD_PRINT_AGGREGATION, .aggregation = aggregation->index }, &statement->record);
+}
+
+static void check_print(struct checker *checker, struct statement *statement)
+{
+	const struct expression *call = statement->value;
+	const struct expression *first = call->list.first->value;
+
+	if (first->type == EXPRESSION_AGGREGATION && !first->indexed && call->list.count <= 2) {
+		statement->action = ACTION_PRINTA;
+		check_aggregation_action(checker, statement, RECORD_PRINT_AGGREGATION);
+		return;
+	}
+	check_list(checker, &call->list);
+	if (!too_many(checker, call->at, call->list.count))
+		add_record(checker, (struct compiled_record){ .type = RECORD_PRINT, .values = call->list.count }, &statement->record);
+}
+
+static void check_time(struct checker *checker, struct statement *statement)
+{
+	const struct expression *format = statement->value->list.first->value;
+
+	if (format->type != EXPRESSION_STRING || memchr(format->name.text, '\0', format->name.length)) {
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_TIME_LITERAL, format->at);
+		diagnostics_help(checker->diagnostics, "expected time(\"%%H:%%M:%%S\")");
+		return;
+	}
+	add_record(checker, (struct compiled_record){ .type = RECORD_TIME, .text = heap_copy(format->name.text, format->name.length) }, &statement->record);
+}
+
+/* Labels and the number of arguments. */
+static bool check_shape(struct checker *checker, const struct expression *call, const struct row *row)
+{
+	char text[32];
+
+	for (const struct argument *argument = call->list.first; argument; argument = argument->next) {
+		if (!argument->label.text)
+			continue;
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_NAMED_ARGUMENT, argument->label_at, row->name, argument->label.text);
+		return false;
+	}
+	if (call->list.count >= (uint32_t)row->min && (row->max < 0 || call->list.count <= (uint32_t)row->max))
+		return true;
+	diagnostics_add(checker->diagnostics, DIAGNOSTIC_FUNCTION_ARGUMENTS, call->at, row->name, count_text(text, call->list.count, "argument"));
+	diagnostics_help(checker->diagnostics, "expected %s", row->signature);
+	return false;
+}
+
+static void check_known(struct checker *checker, struct statement *statement)
+{
+	const struct expression *call = statement->value;
+	const struct row *row = &rows[statement->action];
+
+	if (!check_shape(checker, call, row))
+		return;
+	if (row->cli_only && !checker->clause->is_special && call->list.first->value->type != EXPRESSION_AGGREGATION) {
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_CLI_ACTION, call->operator_at, row->name);
+		return;
+	}
+	switch (statement->action) {
+	case ACTION_PRINTF:
+		check_printf(checker, statement);
+		break;
+	case ACTION_PRINT:
+		check_print(checker, statement);
+		break;
+	case ACTION_PRINTA:
+		check_aggregation_action(checker, statement, RECORD_PRINT_AGGREGATION);
+		break;
+	case ACTION_CLEAR:
+		check_aggregation_action(checker, statement, RECORD_CLEAR);
+		break;
+	case ACTION_ZERO:
+		check_aggregation_action(checker, statement, RECORD_ZERO);
+		break;
+	case ACTION_TIME:
+		check_time(checker, statement);
+		break;
+	case ACTION_EXIT:
+		check_list(checker, &call->list);
+		break;
+	case ACTION_NONE:
+		break;
+	}
+}
+
+void check_action(struct checker *checker, struct statement *statement)
+{
+	struct expression *call = statement->value;
+
+	statement->action = ACTION_NONE;
+	if (call->type != EXPRESSION_CALL || call->parenthesised) {
+		check_expression(checker, call);
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_NO_EFFECT, call->at);
+		diagnostics_help(checker->diagnostics, "expected an assignment or a call");
+		return;
+	}
+	for (int i = 0; i < ACTION_NONE; i++) {
+		if (strcmp(rows[i].name, call->name.text) == 0) {
+			statement->action = (enum action)i;
+			check_known(checker, statement);
+			return;
+		}
+	}
+	check_expression(checker, call);
+}
+
+/* What a value is called in a record: its label, or the name it is. */
+static struct name emit_name(const struct argument *argument)
+{
+	const struct expression *value = argument->value;
+
+	if (argument->label.text)
+		return argument->label;
+	if ((value->type == EXPRESSION_NAME || value->type == EXPRESSION_SELF) && !value->indexed)
+		return value->meaning == MEANING_FIELD ? value->field : value->name;
+	if (value->type == EXPRESSION_NAME && value->meaning == MEANING_FIELD)
+		return value->field;
+	if (value->type == EXPRESSION_LOCAL)
+		return value->name;
+	return (struct name){ NULL, 0 };
+}
+
+uint32_t check_event_record(struct checker *checker)
+{
+	uint32_t index;
+
+	add_record(checker, (struct compiled_record){ .type = RECORD_EVENT }, &index);
+	return index;
+}
+
+void check_emit(struct checker *checker, struct statement *statement)
+{
+	struct table names = { .arena = checker->script->arena };
+	uint32_t count = 0;
+
+	if (checker->clause->is_special) {
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_EMIT_IN_SPECIAL, statement->at, clause_name(checker->clause));
+		diagnostics_help(checker->diagnostics, "print(x, …) and printf work here");
+		return;
+	}
+	if (!statement->list.count) {
+		statement->record = check_event_record(checker);
+		return;
+	}
+	check_list(checker, &statement->list);
+	if (too_many(checker, statement->at, statement->list.count))
+		return;
+
+	struct compiled_record *record = add_record(checker, (struct compiled_record){ .type = RECORD_EMIT, .values = statement->list.count }, &statement->record);
+
+	record->names = heap_resize(NULL, statement->list.count * sizeof(*record->names));
+	for (const struct argument *argument = statement->list.first; argument; argument = argument->next) {
+		struct name name = emit_name(argument);
+
+		record->names[count++] = heap_copy(name.text ? name.text : "", name.length);
+		if (!name.text) {
+			diagnostics_add(checker->diagnostics, DIAGNOSTIC_EMIT_NAME, argument->value->at);
+			diagnostics_help(checker->diagnostics, "write name: value");
+			continue;
+		}
+
+		void **slot = table_slot(&names, name.text, name.length);
+
+		if (*slot)
+			diagnostics_add(checker->diagnostics, DIAGNOSTIC_DUPLICATE_NAME, argument->value->at, name.text);
+		*slot = statement;
+	}
+	table_fini(&names);
+}

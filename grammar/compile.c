@@ -1,0 +1,97 @@
+/*
+ * The way through: text → tokens → tree → checked tree → programs. Each stage runs only if those before it found no error.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+enum { LARGEST_SCRIPT = 512 << 10 };
+
+static void compile_text(struct compiled *compiled, const struct compile_options *options, struct diagnostics *diagnostics)
+{
+	struct arena arena = { 0 };
+	struct script script = { .arena = &arena, .diagnostics = diagnostics };
+	struct checker checker;
+
+	parse_script(&script, compiled->text, compiled->text_length);
+	check_init(&checker, &script, options, compiled);
+	if (!diagnostics->errors)
+		check_script(&checker);
+	if (!diagnostics->errors)
+		generate_script(&checker);
+	check_fini(&checker);
+	arena_fini(&arena);
+}
+
+struct compiled *compile(const char *text, size_t length, const struct compile_options *options)
+{
+	struct compiled *compiled = heap_resize(NULL, sizeof(*compiled));
+	struct diagnostics diagnostics = { 0 };
+
+	memset(compiled, 0, sizeof(*compiled));
+	compiled->file = heap_copy(options->file, strlen(options->file));
+	if (length > LARGEST_SCRIPT) {
+		compiled->text = heap_copy("", 0);
+		diagnostics_add(&diagnostics, DIAGNOSTIC_SCRIPT_TOO_LARGE, (struct location){ 1, 1, 1, 1 }, LARGEST_SCRIPT >> 10);
+	} else {
+		compiled->text = heap_copy(text, length);
+		compiled->text_length = length;
+		compile_text(compiled, options, &diagnostics);
+	}
+	diagnostics_sort(&diagnostics);
+	compiled->diagnostics = diagnostics.items;
+	compiled->diagnostic_count = diagnostics.count;
+	compiled->errors = diagnostics.errors;
+	return compiled;
+}
+
+static void free_strings(char **strings, uint32_t count)
+{
+	for (uint32_t i = 0; strings && i < count; i++)
+		free(strings[i]);
+	free(strings);
+}
+
+static void free_record(struct compiled_record *record)
+{
+	for (uint32_t i = 0; i < record->piece_count; i++)
+		free(record->pieces[i].text);
+	free(record->pieces);
+	free_strings(record->names, record->values);
+	free(record->units);
+	free(record->text);
+}
+
+void compiled_free(struct compiled *compiled)
+{
+	struct diagnostics diagnostics;
+
+	if (!compiled)
+		return;
+	diagnostics = (struct diagnostics){ .items = compiled->diagnostics, .count = compiled->diagnostic_count };
+	diagnostics_fini(&diagnostics);
+	for (uint32_t i = 0; i < compiled->record_count; i++)
+		free_record(&compiled->records[i]);
+	for (uint32_t i = 0; i < compiled->aggregation_count; i++)
+		free(compiled->aggregations[i].name);
+	for (uint32_t i = 0; i < compiled->span_count; i++) {
+		free(compiled->spans[i].sibling);
+		free(compiled->spans[i].pattern);
+		free(compiled->spans[i].reader);
+	}
+	free_strings(compiled->patterns, compiled->pattern_count);
+	free_strings(compiled->fields, compiled->field_count);
+	jst_builder_free(compiled->target);
+	jst_builder_free(compiled->local);
+	free(compiled->target_sources);
+	free(compiled->local_sources);
+	free(compiled->aggregations);
+	free(compiled->records);
+	free(compiled->specials);
+	free(compiled->initials);
+	free(compiled->spans);
+	free(compiled->file);
+	free(compiled->text);
+	free(compiled);
+}

@@ -1,0 +1,245 @@
+/*
+ * The checked script to two programs, one for the targets and one for the CLI. They share the numbers of aggregations and records; each has maps of its own.
+ *
+ * The clauses of the script come first, in its order. Behind them stand those that sibling spans need: within one event first the entries that were read are
+ * removed, then the event is recorded for the siblings that will read it.
+ */
+#include "generate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void declare(struct generator *generator)
+{
+	struct compiled *compiled = generator->checker->compiled;
+
+	for (struct aggregation *aggregation = generator->checker->first_aggregation; aggregation; aggregation = aggregation->next) {
+		struct compiled_aggregation *to;
+
+		jst_builder_aggregation(compiled->target, aggregation->function, aggregation->keys, aggregation->parameters);
+		jst_builder_aggregation(compiled->local, aggregation->function, aggregation->keys, aggregation->parameters);
+		compiled->aggregations = heap_grow(compiled->aggregations, compiled->aggregation_count, sizeof(*compiled->aggregations));
+		to = &compiled->aggregations[compiled->aggregation_count++];
+		*to = (struct compiled_aggregation){ .name = heap_copy(aggregation->name.text, aggregation->name.length), .function = aggregation->function, .keys = aggregation->keys, .unit = aggregation->unit };
+		memcpy(to->parameters, aggregation->parameters, sizeof(to->parameters));
+		memcpy(to->key_unit, aggregation->key_unit, sizeof(to->key_unit));
+	}
+	for (uint32_t i = 0; i < compiled->record_count; i++) {
+		jst_builder_record(compiled->target, compiled->records[i].values);
+		jst_builder_record(compiled->local, compiled->records[i].values);
+	}
+	for (struct variable *variable = generator->checker->first_variable; variable; variable = variable->next) {
+		uint32_t flags = variable->all_int ? JST_MAP_INT : 0, keys = variable->keys + variable->is_self;
+
+		if (variable->used_in_target)
+			variable->target_map = jst_builder_map(compiled->target, flags, keys);
+		if (variable->used_in_special)
+			variable->special_map = jst_builder_map(compiled->local, flags, keys);
+		if (!variable->used_in_target || !variable->used_in_special)
+			continue;
+		compiled->initials = heap_grow(compiled->initials, compiled->initial_count, sizeof(*compiled->initials));
+		compiled->initials[compiled->initial_count++] = (struct compiled_initial){ variable->special_map, variable->target_map, variable->keys };
+	}
+	for (struct span_table *table = generator->checker->tables; table; table = table->next)
+		table->map = jst_builder_map(compiled->target, JST_MAP_SPAN | JST_MAP_INT, table->spans->keys.count + table->by_prefix);
+}
+
+/* Opens a clause in the program of its kind; returns its index. */
+static uint32_t open_clause(struct generator *generator, const struct clause *clause, bool special, uint32_t locals, enum clause_origin origin)
+{
+	struct compiled *compiled = generator->checker->compiled;
+	struct compiled_clause **clauses = special ? &compiled->local_sources : &compiled->target_sources;
+	uint32_t index;
+
+	generator->builder = special ? compiled->local : compiled->target;
+	generator->special = special;
+	generator->clause = clause;
+	generator->next = generator->most = generator->locals = locals;
+	generator->insns = 0;
+	index = jst_builder_clause(generator->builder);
+	*clauses = heap_grow(*clauses, index, sizeof(**clauses));
+	(*clauses)[index] = (struct compiled_clause){ clause->at.line, clause->at.column, origin };
+	if (special)
+		compiled->local_clauses = index + 1;
+	else
+		compiled->target_clauses = index + 1;
+	return index;
+}
+
+static void close_clause(struct generator *generator)
+{
+	generate_insn(generator, JST_OP_RETURN, 0, 0, 0, 0);
+	jst_builder_registers(generator->builder, generator->most ? generator->most : 1);
+}
+
+static void add_pattern(struct generator *generator, const struct name *text, bool glob)
+{
+	jst_builder_pattern(generator->builder, text->text, text->length, glob ? JST_PATTERN_GLOB : 0);
+}
+
+static void add_special(struct generator *generator, const struct pattern *pattern, uint32_t clause)
+{
+	struct compiled *compiled = generator->checker->compiled;
+
+	compiled->specials = heap_grow(compiled->specials, compiled->special_count, sizeof(*compiled->specials));
+	compiled->specials[compiled->special_count++] = (struct compiled_special){ pattern->special, pattern->period, clause, generator->clause->flips };
+}
+
+static void generate_clause(struct generator *generator, const struct clause *clause)
+{
+	uint32_t index = open_clause(generator, clause, clause->is_special, clause->local_count, CLAUSE_WRITTEN);
+	struct jumps out = { NO_JUMP };
+
+	for (const struct pattern *pattern = clause->first; pattern; pattern = pattern->next) {
+		if (pattern->is_special)
+			add_special(generator, pattern, index);
+		else
+			add_pattern(generator, &pattern->text, pattern->glob);
+	}
+	if (clause->local_count > JST_MAX_REGISTERS) {
+		diagnostics_add(generator->checker->diagnostics, DIAGNOSTIC_CLAUSE_TOO_LARGE, clause->at, "128 $ variables");
+		generator->failed = true;
+		return;
+	}
+	for (uint32_t i = 0; i < clause->local_count; i++)
+		generate_insn(generator, JST_OP_NIL, i, 0, 0, 0);
+	if (clause->predicate)
+		generate_jump(generator, clause->predicate, false, &out);
+	if (clause->has_body)
+		generate_block(generator, &clause->body);
+	else
+		generate_insn(generator, JST_OP_EVENT, 0, 0, 0, clause->record);
+	jumps_land(generator, &out);
+	close_clause(generator);
+}
+
+/* ---- sibling spans ---- */
+
+static uint32_t span_keys(struct generator *generator, const struct span_table *table, uint32_t *count)
+{
+	const struct expression key = { .type = EXPRESSION_NAME, .meaning = MEANING_SPAN, .span = table->spans };
+
+	return generate_keys(generator, &key, &table->spans->keys, count);
+}
+
+/* An event that matches the pattern of a clause that reads the span uses the entry up. */
+static void generate_removal(struct generator *generator, const struct span_table *table)
+{
+	struct table seen = { .arena = generator->checker->script->arena };
+	uint32_t keys, base;
+
+	open_clause(generator, table->spans->clause, false, 0, CLAUSE_SPAN_REMOVAL);
+	for (const struct span *span = table->spans; span; span = span->next_in_table) {
+		for (const struct pattern *pattern = span->clause->first; pattern; pattern = pattern->next) {
+			void **slot = table_slot(&seen, pattern->text.text, pattern->text.length);
+
+			if (!*slot)
+				add_pattern(generator, &pattern->text, pattern->glob);
+			*slot = generator;
+		}
+	}
+	base = span_keys(generator, table, &keys);
+	generate_insn(generator, JST_OP_MAPDELETE, 0, base, keys, table->map);
+	close_clause(generator);
+	table_fini(&seen);
+}
+
+static void note_span(struct generator *generator, const struct span *span, const struct pattern *pattern, const struct name *sibling)
+{
+	struct compiled *compiled = generator->checker->compiled;
+
+	compiled->spans = heap_grow(compiled->spans, compiled->span_count, sizeof(*compiled->spans));
+	compiled->spans[compiled->span_count++] = (struct compiled_span){
+		.sibling = heap_copy(span->sibling.text, span->sibling.length),
+		.pattern = heap_copy(sibling->text, sibling->length),
+		.reader = heap_copy(pattern->text.text, pattern->text.length),
+		.map = span->table->map,
+		.line = span->at.line,
+		.column = span->at.column,
+	};
+}
+
+/* When a sibling fires, the time is stored under its key. */
+static void generate_recording(struct generator *generator, const struct span_table *table)
+{
+	struct arena *arena = generator->checker->script->arena;
+	struct table seen = { .arena = arena }, readers = { .arena = arena };
+	uint32_t keys, base, now;
+
+	open_clause(generator, table->spans->clause, false, 0, CLAUSE_SPAN_RECORDING);
+	for (const struct span *span = table->spans; span; span = span->next_in_table) {
+		for (const struct pattern *pattern = span->clause->first; pattern; pattern = pattern->next) {
+			struct name sibling = span_sibling_pattern(arena, pattern, &span->sibling);
+			void **reader = table_slot(&readers, pattern->text.text, pattern->text.length);
+
+			if (*reader)
+				continue;
+			*reader = generator;
+			note_span(generator, span, pattern, &sibling);
+
+			void **slot = table_slot(&seen, sibling.text, sibling.length);
+
+			if (!*slot)
+				add_pattern(generator, &sibling, pattern->glob);
+			*slot = generator;
+		}
+	}
+	base = span_keys(generator, table, &keys);
+	now = generate_registers(generator, 1);
+	generate_insn(generator, JST_OP_VARIABLE, now, 0, 0, JST_VARIABLE_NOW);
+	generate_insn(generator, JST_OP_MAPSET, now, base, keys, table->map);
+	close_clause(generator);
+	table_fini(&seen);
+	table_fini(&readers);
+}
+
+/* ---- the whole ---- */
+
+static void check_limit(struct generator *generator, struct jst_builder *builder)
+{
+	const char *limit;
+	struct jst_program *program = jst_builder_finish(builder, &limit);
+
+	if (!program)
+		diagnostics_add(generator->checker->diagnostics, DIAGNOSTIC_PROGRAM_TOO_LARGE, generator->checker->script->last->at, limit);
+	free(program);
+}
+
+static bool is_printing(const struct compiled *compiled)
+{
+	const char *limit;
+	struct jst_program *program = jst_builder_finish(compiled->target, &limit);
+	bool prints = program && (program->flags & JST_PROGRAM_RECORDS);
+
+	free(program);
+	return prints;
+}
+
+void generate_script(struct checker *checker)
+{
+	enum { MOST_INSNS = JST_PROGRAM_MAX_SIZE / sizeof(struct jst_insn) };
+	struct generator generator = { .checker = checker };
+	struct compiled *compiled = checker->compiled;
+
+	compiled->target = jst_builder_new();
+	compiled->local = jst_builder_new();
+	declare(&generator);
+	for (const struct clause *clause = checker->script->first; clause; clause = clause->next) {
+		generator.failed = false;
+		generate_clause(&generator, clause);
+		if (generator.total > MOST_INSNS) {
+			diagnostics_add(checker->diagnostics, DIAGNOSTIC_PROGRAM_TOO_LARGE, clause->at, "1 MiB of program");
+			return;
+		}
+	}
+	for (const struct span_table *table = checker->tables; table; table = table->next)
+		generate_removal(&generator, table);
+	for (const struct span_table *table = checker->tables; table; table = table->next)
+		generate_recording(&generator, table);
+	if (checker->diagnostics->errors)
+		return;
+	check_limit(&generator, compiled->target);
+	if (!checker->diagnostics->errors)
+		check_limit(&generator, compiled->local);
+	compiled->prints = is_printing(compiled);
+}

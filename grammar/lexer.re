@@ -1,0 +1,406 @@
+/*
+ * The lexer, in three conditions: between clauses (patterns), in a predicate, in a body.
+ *
+ *     request:end /status >= 500/ < @[path] = count() >
+ *     pattern     predicate       body
+ *
+ * In a '<' body a '>' outside all brackets closes the body, in a predicate a '/' outside all brackets closes the predicate; both are tokens of their own. For
+ * that the open brackets are kept on a stack. ';' and '}' close whatever parentheses were left open, so that one missing ')' does not swallow the script.
+ */
+#include "lexer.h"
+
+#include <string.h>
+
+#include "parser.h"
+
+void lexer_init(struct lexer *lexer, struct script *script, const char *text, size_t length)
+{
+	*lexer = (struct lexer){ .script = script, .cursor = text, .limit = text + length, .line_start = text, .line = 1 };
+	if (length > 1 && text[0] == '#' && text[1] == '!')
+		lexer->cursor = memchr(text, '\n', length) ? memchr(text, '\n', length) : text + length;
+}
+
+/* ---- places ---- */
+
+static struct location place(const struct lexer *lexer, const char *from)
+{
+	int column = (int)(from - lexer->line_start) + 1;
+
+	return (struct location){ lexer->line, column, lexer->line, (int)(lexer->cursor - lexer->line_start) + 1 };
+}
+
+static void count_lines(struct lexer *lexer, const char *from)
+{
+	for (const char *at = from; (at = memchr(at, '\n', (size_t)(lexer->cursor - at)));) {
+		lexer->line_start = ++at;
+		lexer->line++;
+	}
+}
+
+static void note_comment(struct lexer *lexer, const char *from)
+{
+	if (lexer->condition == yycbody && lexer->token_line == lexer->line && *from == '/')
+		lexer->comment = place(lexer, from);
+}
+
+/* ---- brackets ---- */
+
+static void open_bracket(struct lexer *lexer, char open, struct location at)
+{
+	if (lexer->depth < LEXER_NESTING)
+		lexer->brackets[lexer->depth] = (struct bracket){ open, at };
+	else if (lexer->depth == LEXER_NESTING)
+		diagnostics_add(lexer->script->diagnostics, DIAGNOSTIC_TOO_DEEP, at, LEXER_NESTING);
+	lexer->depth++;
+}
+
+static char top_bracket(const struct lexer *lexer)
+{
+	if (lexer->depth > LEXER_NESTING)
+		return '{';
+	return lexer->depth ? lexer->brackets[lexer->depth - 1].open : '\0';
+}
+
+static void drop_parentheses(struct lexer *lexer)
+{
+	while (top_bracket(lexer) == '(' || top_bracket(lexer) == '[')
+		lexer->depth--;
+}
+
+/* ')' or ']': closes its own bracket, and those inside that were left open; one that matches nothing is left to the parser. */
+static void close_parenthesis(struct lexer *lexer, char open)
+{
+	for (uint32_t depth = lexer->depth; depth > 0 && depth <= LEXER_NESTING; depth--) {
+		char at = lexer->brackets[depth - 1].open;
+
+		if (at == open) {
+			lexer->depth = depth - 1;
+			return;
+		}
+		if (at != '(' && at != '[')
+			return;
+	}
+}
+
+static void enter(struct lexer *lexer, enum lexer_condition condition, char open, struct location at)
+{
+	lexer->condition = condition;
+	lexer->depth = 0;
+	lexer->comment.line = 0;
+	open_bracket(lexer, open, at);
+}
+
+static void leave(struct lexer *lexer)
+{
+	lexer->condition = yycpattern;
+	lexer->depth = 0;
+}
+
+static void close_brace(struct lexer *lexer)
+{
+	drop_parentheses(lexer);
+	if (top_bracket(lexer) != '{')
+		return;
+	if (--lexer->depth == 0)
+		leave(lexer);
+}
+
+bool lexer_report_open(struct lexer *lexer)
+{
+	if (!lexer->depth || lexer->depth > LEXER_NESTING)
+		return false;
+
+	const struct bracket *bracket = &lexer->brackets[lexer->depth - 1];
+	struct diagnostics *diagnostics = lexer->script->diagnostics;
+
+	if (bracket->open == '(' || bracket->open == '[') {
+		diagnostics_add(diagnostics, DIAGNOSTIC_UNCLOSED_BRACKET, bracket->at, bracket->open == '(' ? "(" : "[");
+		if (lexer->brackets[0].open == '<')
+			diagnostics_help(diagnostics, "expected '%s' before the end of the body", bracket->open == '(' ? ")" : "]");
+		else
+			diagnostics_help(diagnostics, "expected '%s'", bracket->open == '(' ? ")" : "]");
+	} else if (bracket->open == '/') {
+		diagnostics_add(diagnostics, DIAGNOSTIC_UNCLOSED_PREDICATE, bracket->at);
+		diagnostics_help(diagnostics, "expected a closing '/'");
+	} else {
+		diagnostics_add(diagnostics, DIAGNOSTIC_UNCLOSED_BODY, bracket->at);
+		if (lexer->comment.line)
+			diagnostics_help(diagnostics, "the '//' in line %d begins a comment", lexer->comment.line);
+		else
+			diagnostics_help(diagnostics, "expected a closing '%s'", bracket->open == '<' ? ">" : "}");
+	}
+	return true;
+}
+
+/* ---- values ---- */
+
+static int hex_value(char c)
+{
+	return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
+}
+
+/* What stands between the quotes, escapes undone. */
+static struct name unescape(struct lexer *lexer, const char *from, const char *end)
+{
+	static const char letters[] = "nrtabfve0\"\\'/", meanings[] = "\n\r\t\a\b\f\v\x1b\0\"\\'/";
+	char *text = arena_allocate(lexer->script->arena, (size_t)(end - from) + 1);
+	size_t length = 0;
+
+	for (const char *at = from; at < end; at++) {
+		if (*at != '\\') {
+			text[length++] = *at;
+			continue;
+		}
+		at++;
+		if (*at == 'x' && end - at > 2 && strspn(at + 1, "0123456789abcdefABCDEF") >= 2) {
+			text[length++] = (char)(hex_value(at[1]) << 4 | hex_value(at[2]));
+			at += 2;
+			continue;
+		}
+
+		const char *letter = strchr(letters, *at);
+
+		if (*at && letter) {
+			text[length++] = meanings[letter - letters];
+			continue;
+		}
+
+		struct location where = place(lexer, at - 1);
+
+		where.end_column = where.column + 2;
+		diagnostics_add(lexer->script->diagnostics, DIAGNOSTIC_BAD_ESCAPE, where, (int)((unsigned char)*at < 0x80 ? 1 : 0), at);
+		diagnostics_help(lexer->script->diagnostics, "escapes are \\n \\t \\r \\\" \\\\ \\0 \\xHH; a backslash itself is \\\\");
+	}
+	return (struct name){ text, length };
+}
+
+static struct name copy(struct lexer *lexer, const char *from)
+{
+	size_t length = (size_t)(lexer->cursor - from);
+
+	return (struct name){ arena_copy(lexer->script->arena, from, length), length };
+}
+
+static int number(struct lexer *lexer, union YYSTYPE *value, const char *from, struct location at)
+{
+	struct expression literal;
+	const char *problem;
+	size_t length = (size_t)(lexer->cursor - from);
+
+	if (!literal_parse(from, length, &literal, &problem)) {
+		diagnostics_add(lexer->script->diagnostics, DIAGNOSTIC_BAD_NUMBER, at, (int)(length < 60 ? length : 60), from);
+		diagnostics_help(lexer->script->diagnostics, "%s", problem);
+	}
+	value->expression = tree_number(lexer->script, &literal, at);
+	return NUMBER;
+}
+
+static int word(struct lexer *lexer, union YYSTYPE *value, const char *from, struct location at)
+{
+	static const struct {
+		const char *text;
+		int token;
+	} words[] = {
+		{ "if", IF }, { "else", ELSE }, { "while", WHILE }, { "for", FOR }, { "in", IN }, { "break", BREAK }, { "continue", CONTINUE },
+		{ "return", RETURN }, { "delete", DELETE }, { "emit", EMIT }, { "true", TRUE }, { "false", FALSE }, { "nil", NIL },
+	};
+	size_t length = (size_t)(lexer->cursor - from);
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		if (strlen(words[i].text) == length && !memcmp(words[i].text, from, length))
+			return words[i].token;
+	}
+	value->name = copy(lexer, from);
+	if (!strncmp(value->name.text, "self", 4) && (length == 4 || value->name.text[4] == '.')) {
+		if (length > 5 && !strchr(value->name.text + 5, '.')) {
+			value->name = (struct name){ value->name.text + 5, length - 5 };
+			return SELF;
+		}
+		diagnostics_add(lexer->script->diagnostics, DIAGNOSTIC_BAD_SELF, at);
+		diagnostics_help(lexer->script->diagnostics, "write self.x for a variable of the thread, trace.%s for a field of that name", value->name.text);
+	}
+	return NAME;
+}
+
+/* fn, import, const and arg begin definitions; nothing else may go by these names unquoted. */
+static bool is_definition(const struct name *pattern)
+{
+	return !strcmp(pattern->text, "fn") || !strcmp(pattern->text, "import") || !strcmp(pattern->text, "const") || !strcmp(pattern->text, "arg");
+}
+
+static int pattern(struct lexer *lexer, union YYSTYPE *value, const char *from, struct location at)
+{
+	value->name = copy(lexer, from);
+	if (!is_definition(&value->name))
+		return PATTERN;
+	diagnostics_add(lexer->script->diagnostics, DIAGNOSTIC_DEFINITION, at, value->name.text);
+	diagnostics_help(lexer->script->diagnostics, "definitions are not known; a probe of that name is written \"%s\"", value->name.text);
+	return YYerror;
+}
+
+static int unexpected(struct lexer *lexer, const char *from, struct location at)
+{
+	struct diagnostics *diagnostics = lexer->script->diagnostics;
+	unsigned char byte = (unsigned char)*from;
+
+	while (byte >= 0x80 && lexer->cursor < lexer->limit && ((unsigned char)*lexer->cursor & 0xc0) == 0x80)
+		lexer->cursor++;
+	if (byte >= ' ' && byte != 0x7f)
+		diagnostics_add(diagnostics, DIAGNOSTIC_UNEXPECTED_CHARACTER, at, (int)(lexer->cursor - from), from);
+	else
+		diagnostics_add(diagnostics, DIAGNOSTIC_UNEXPECTED_BYTE, at, byte);
+	if (lexer->condition == yycpattern && lexer->angle_line == lexer->line)
+		diagnostics_help(diagnostics, "the '>' before it closed the body: a greater-than in a '<' body goes into parentheses");
+	else if (lexer->condition == yycpattern)
+		diagnostics_help(diagnostics, "expected a probe pattern, '/', '{' or '<'; other names go in double quotes");
+	return YYerror;
+}
+
+/* A byte that is no token between clauses: it and what follows up to a blank or the start of a body is one mistake. */
+static int junk(struct lexer *lexer, const char *from)
+{
+	while (lexer->cursor < lexer->limit && !strchr(" \t\r\n;{<\"", *lexer->cursor))
+		lexer->cursor++;
+	return unexpected(lexer, from, place(lexer, from));
+}
+
+int lexer_next(union YYSTYPE *value, struct location *at, struct lexer *lexer)
+{
+	const char *start;
+	int token;
+
+/*!re2c
+	re2c:define:YYCTYPE = "unsigned char";
+	re2c:define:YYCURSOR = cursor;
+	re2c:define:YYMARKER = lexer->marker;
+	re2c:define:YYGETCONDITION = "lexer->condition";
+	re2c:define:YYGETCONDITION:naked = 1;
+	re2c:yyfill:enable = 0;
+	re2c:flags:case-ranges = 1;
+
+	blank = [ \t\r\n\v\f]+;
+	line_comment = ("#" | "//") [^\n\x00]*;
+	block_comment = "/*" ([^*\x00] | "*"+ [^*/\x00])* "*"+ "/";
+	string = "\"" ([^"\\\n\x00] | "\\" [^\n\x00])* "\"";
+	broken_string = "\"" ([^"\\\n\x00] | "\\" [^\n\x00])*;
+	letter = [A-Za-z_];
+	word = letter [A-Za-z0-9_]*;
+	number = [0-9] [0-9A-Za-z_]* ("." [0-9] [0-9A-Za-z_]*)? | [0-9] [0-9_]* ("." [0-9] [0-9_]*)? [eE] [+-] [0-9] [0-9A-Za-z_]*;
+	pattern_character = [A-Za-z0-9_.:@$*?-] | "[" "^"? [A-Za-z0-9_.:@$-]+ "]";
+*/
+
+again:
+	start = lexer->cursor;
+	if (start >= lexer->limit) {
+		*at = place(lexer, start);
+		return YYEOF;
+	}
+	/* Before all else: outside brackets a '/' closes the predicate, whatever follows. */
+	if (lexer->condition == yycpredicate && lexer->depth == 1 && *start == '/') {
+		lexer->cursor++;
+		*at = place(lexer, start);
+		leave(lexer);
+		lexer->token_line = lexer->line;
+		return PREDICATE_CLOSE;
+	}
+#define TOKEN(t) do { token = (t); goto found; } while (0)
+	{
+		const char *cursor = start;
+#define TAKE (lexer->cursor = cursor, *at = place(lexer, start))
+
+/*!re2c
+	<*> blank            { lexer->cursor = cursor; count_lines(lexer, start); goto again; }
+	<*> line_comment     { lexer->cursor = cursor; note_comment(lexer, start); goto again; }
+	<*> block_comment    { lexer->cursor = cursor; count_lines(lexer, start); goto again; }
+	<*> "/*"             {
+		lexer->cursor = cursor;
+		diagnostics_add(lexer->script->diagnostics, DIAGNOSTIC_UNCLOSED_COMMENT, place(lexer, start));
+		diagnostics_help(lexer->script->diagnostics, "expected '*" "/'");
+		lexer->cursor = lexer->limit;
+		count_lines(lexer, start);
+		*at = place(lexer, lexer->cursor);
+		lexer->depth = 0;
+		return YYerror;
+	}
+	<*> string           { TAKE; value->name = unescape(lexer, start + 1, cursor - 1); TOKEN(STRING); }
+	<*> broken_string    {
+		TAKE;
+		diagnostics_add(lexer->script->diagnostics, DIAGNOSTIC_UNCLOSED_STRING, *at);
+		diagnostics_help(lexer->script->diagnostics, "a string ends in its line, with '\"'; a line break in it is \\n");
+		value->name = (struct name){ "", 0 };
+		TOKEN(STRING);
+	}
+	<*> ";"              { TAKE; drop_parentheses(lexer); if (lexer->condition == yycpredicate) leave(lexer); TOKEN(SEMICOLON); }
+	<*> ","              { TAKE; TOKEN(','); }
+
+	<pattern> pattern_character+ { TAKE; TOKEN(pattern(lexer, value, start, *at)); }
+	<pattern> "/"        { TAKE; enter(lexer, yycpredicate, '/', *at); TOKEN(PREDICATE_OPEN); }
+	<pattern> "<"        { TAKE; enter(lexer, yycbody, '<', *at); TOKEN(ANGLE_OPEN); }
+	<pattern> "{"        { TAKE; enter(lexer, yycbody, '{', *at); TOKEN('{'); }
+	<pattern> "}"        { TAKE; TOKEN('}'); }
+	<pattern> *          { TAKE; TOKEN(junk(lexer, start)); }
+
+	<predicate> "{"      { TAKE; enter(lexer, yycbody, '{', *at); TOKEN('{'); }
+	<body> "{"           { TAKE; open_bracket(lexer, '{', *at); TOKEN('{'); }
+	<predicate, body> "}" { TAKE; close_brace(lexer); TOKEN('}'); }
+	<predicate, body> "(" { TAKE; open_bracket(lexer, '(', *at); TOKEN(OPEN); }
+	<predicate, body> "[" { TAKE; open_bracket(lexer, '[', *at); TOKEN(OPEN_BRACKET); }
+	<predicate, body> ")" { TAKE; close_parenthesis(lexer, '('); TOKEN(CLOSE); }
+	<predicate, body> "]" { TAKE; close_parenthesis(lexer, '['); TOKEN(CLOSE_BRACKET); }
+
+	<predicate, body> word ("." word)* { TAKE; TOKEN(word(lexer, value, start, *at)); }
+	<predicate, body> "$" word   { TAKE; start++; value->name = copy(lexer, start); TOKEN(LOCAL); }
+	<predicate, body> "$" [0-9]+ { TAKE; start++; value->name = copy(lexer, start); TOKEN(ARGUMENT); }
+	<predicate, body> "$#"       { TAKE; TOKEN(ARGUMENT_COUNT); }
+	<predicate, body> "@" word?  { TAKE; value->name = copy(lexer, start); TOKEN(AGGREGATION); }
+	<predicate, body> number     { TAKE; TOKEN(number(lexer, value, start, *at)); }
+
+	<predicate, body> ">"   {
+		TAKE;
+		if (lexer->condition == yycbody && lexer->depth == 1 && lexer->brackets[0].open == '<') {
+			leave(lexer);
+			lexer->angle_line = lexer->line;
+			TOKEN(ANGLE_CLOSE);
+		}
+		TOKEN('>');
+	}
+	<predicate, body> "->"  {
+		TAKE;
+		diagnostics_add(lexer->script->diagnostics, DIAGNOSTIC_ARROW, *at);
+		diagnostics_help(lexer->script->diagnostics, "the path of a field is written with dots: req.url");
+		TOKEN(YYerror);
+	}
+	<predicate, body> "<"   { TAKE; TOKEN('<'); }
+	<predicate, body> "<="  { TAKE; TOKEN(LE); }
+	<predicate, body> ">="  { TAKE; TOKEN(GE); }
+	<predicate, body> "=="  { TAKE; TOKEN(EQ); }
+	<predicate, body> "!="  { TAKE; TOKEN(NE); }
+	<predicate, body> "!~"  { TAKE; TOKEN(NO_MATCH); }
+	<predicate, body> "&&"  { TAKE; TOKEN(AND); }
+	<predicate, body> "||"  { TAKE; TOKEN(OR); }
+	<predicate, body> "<<"  { TAKE; TOKEN(SHL); }
+	<predicate, body> ">>"  { TAKE; TOKEN(SHR); }
+	<predicate, body> "++"  { TAKE; TOKEN(INCREMENT); }
+	<predicate, body> "--"  { TAKE; TOKEN(DECREMENT); }
+	<predicate, body> ".."  { TAKE; TOKEN(RANGE); }
+	<predicate, body> "+="  { TAKE; value->operator = OPERATOR_ADD; TOKEN(COMPOUND); }
+	<predicate, body> "-="  { TAKE; value->operator = OPERATOR_SUB; TOKEN(COMPOUND); }
+	<predicate, body> "*="  { TAKE; value->operator = OPERATOR_MUL; TOKEN(COMPOUND); }
+	<predicate, body> "/="  { TAKE; value->operator = OPERATOR_DIV; TOKEN(COMPOUND); }
+	<predicate, body> "%="  { TAKE; value->operator = OPERATOR_MOD; TOKEN(COMPOUND); }
+	<predicate, body> "&="  { TAKE; value->operator = OPERATOR_AND; TOKEN(COMPOUND); }
+	<predicate, body> "|="  { TAKE; value->operator = OPERATOR_OR; TOKEN(COMPOUND); }
+	<predicate, body> "^="  { TAKE; value->operator = OPERATOR_XOR; TOKEN(COMPOUND); }
+	<predicate, body> "<<=" { TAKE; value->operator = OPERATOR_SHL; TOKEN(COMPOUND); }
+	<predicate, body> ">>=" { TAKE; value->operator = OPERATOR_SHR; TOKEN(COMPOUND); }
+	<predicate, body> "="   { TAKE; TOKEN(ASSIGN); }
+	<predicate, body> [-+*/%&|^~!?:] { TAKE; TOKEN(*start); }
+	<predicate, body> *     { TAKE; TOKEN(unexpected(lexer, start, *at)); }
+*/
+	}
+#undef TAKE
+#undef TOKEN
+found:
+	lexer->token_line = lexer->line;
+	return token;
+}

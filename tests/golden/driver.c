@@ -1,0 +1,130 @@
+/*
+ * What the golden tests of the compiler run: driver MODE [ARGUMENT…], the script on standard input. MODE is a dump (tokens, tree, bytecode) or check, which prints what the
+ * compiled script holds. Diagnostics go to standard output too. A program that the verifier refuses is a failure of the test whatever it expects.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compile.h"
+#include "verify.h"
+
+static char *read_all(FILE *in, size_t *length)
+{
+	size_t room = 1 << 16;
+	char *text = malloc(room);
+
+	*length = 0;
+	for (size_t n; text && (n = fread(text + *length, 1, room - *length, in)) > 0;) {
+		*length += n;
+		if (*length == room)
+			text = realloc(text, room *= 2);
+	}
+	if (!text)
+		abort();
+	return text;
+}
+
+static int verify(const struct jst_builder *builder, const char *which)
+{
+	const char *limit;
+	struct jst_program *program = jst_builder_finish(builder, &limit);
+	struct jst_verify_error error;
+	void *scratch = malloc(JST_VERIFY_SCRATCH);
+
+	if (!program || !scratch)
+		abort();
+
+	bool good = jst_verify(program, program->size, scratch, JST_VERIFY_SCRATCH, &error);
+
+	if (!good)
+		printf("NOT VERIFIED: %s program, clause %d, instruction %d: %s\n", which, error.clause, error.insn, error.reason);
+	free(program);
+	free(scratch);
+	return good ? 0 : 3;
+}
+
+static const char *unit_text(enum unit unit)
+{
+	static const char *const texts[] = { "", " (duration)", " (size)", " (monotonic time)", " (wall time)" };
+
+	return texts[unit];
+}
+
+static void print_record(const struct compiled_record *record)
+{
+	static const char *const types[] = { "printf", "print", "emit", "event", "print aggregation", "clear", "zero", "time" };
+
+	printf("%s", types[record->type]);
+	for (uint32_t i = 0; i < record->piece_count; i++) {
+		const struct format_piece *piece = &record->pieces[i];
+
+		if (piece->text)
+			printf(" '%s'", piece->text);
+		else
+			printf(" %%%c flags '%s' width %d precision %d", piece->conversion, piece->flags, piece->width, piece->precision);
+	}
+	if (record->text)
+		printf(" '%s'", record->text);
+	if (record->type == RECORD_PRINT_AGGREGATION || record->type == RECORD_CLEAR || record->type == RECORD_ZERO)
+		printf(" %u", record->aggregation);
+	printf(", %u value%s\n", record->values, record->values == 1 ? "" : "s");
+	for (uint32_t i = 0; i < record->values; i++)
+		printf("  value %u%s%s%s\n", i, record->names ? " " : "", record->names ? record->names[i] : "", unit_text(record->units[i]));
+}
+
+static void print_compiled(const struct compiled *compiled)
+{
+	for (uint32_t i = 0; i < compiled->pattern_count; i++)
+		printf("pattern %s\n", compiled->patterns[i]);
+	for (uint32_t i = 0; i < compiled->field_count; i++)
+		printf("field %s\n", compiled->fields[i]);
+	for (uint32_t i = 0; i < compiled->aggregation_count; i++) {
+		const struct compiled_aggregation *aggregation = &compiled->aggregations[i];
+
+		printf("aggregation %s: function %d, parameters %lld %lld %lld, %u keys%s", aggregation->name, aggregation->function, (long long)aggregation->parameters[0],
+		       (long long)aggregation->parameters[1], (long long)aggregation->parameters[2], aggregation->keys, unit_text(aggregation->unit));
+		for (uint32_t key = 0; key < aggregation->keys; key++)
+			printf(", key %u%s", key, unit_text(aggregation->key_unit[key]));
+		printf("\n");
+	}
+	for (uint32_t i = 0; i < compiled->record_count; i++)
+		print_record(&compiled->records[i]);
+	for (uint32_t i = 0; i < compiled->special_count; i++) {
+		const struct compiled_special *special = &compiled->specials[i];
+		static const char *const names[] = { "BEGIN", "END", "tick", "process:attach", "process:exit" };
+
+		printf("special %s period %lld clause %u%s\n", names[special->special], (long long)special->period, special->clause, special->flips ? " flips" : "");
+	}
+	for (uint32_t i = 0; i < compiled->initial_count; i++)
+		printf("initial from map %u to map %u, %u keys\n", compiled->initials[i].from, compiled->initials[i].to, compiled->initials[i].keys);
+	for (uint32_t i = 0; i < compiled->span_count; i++)
+		printf("span %s: %s for %s at %d:%d, map %u\n", compiled->spans[i].sibling, compiled->spans[i].pattern, compiled->spans[i].reader, compiled->spans[i].line,
+		       compiled->spans[i].column, compiled->spans[i].map);
+	printf("%u target clauses, %u local clauses%s\n", compiled->target_clauses, compiled->local_clauses, compiled->prints ? ", prints" : "");
+}
+
+int main(int argc, char **argv)
+{
+	size_t length;
+	char *text = read_all(stdin, &length);
+	const char *mode = argc > 1 ? argv[1] : "check";
+	struct compile_options options = { .file = "-e", .arguments = (const char *const *)argv + 2, .argument_count = argc > 2 ? (uint32_t)argc - 2 : 0 };
+	struct compiled *compiled = compile(text, length, &options);
+	int status = compiled->errors ? 1 : 0;
+
+	if (!strcmp(mode, "tokens"))
+		dump_tokens(text, length, stdout);
+	else if (!strcmp(mode, "tree"))
+		dump_tree(text, length, &options, stdout);
+	else if (!strcmp(mode, "bytecode"))
+		dump_bytecode(compiled, stdout);
+	else if (!compiled->errors)
+		print_compiled(compiled);
+	compiled_report(compiled, stdout);
+	if (!compiled->errors)
+		status = verify(compiled->target, "target") | verify(compiled->local, "local");
+	compiled_free(compiled);
+	free(text);
+	return status;
+}
