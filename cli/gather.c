@@ -65,6 +65,11 @@ static bool read_ring(struct gather *gather, struct target *target, uint32_t ind
 	struct jst_ring_reader reader = { .base = target->view->base, .size = target->view->size, .tail = target->read_tails[index] };
 	uint64_t taken = 0;
 
+	if (ring % (_Alignof(struct jst_ring) / 8) != 0) {
+		target->broken[index] = true;
+		target->malformed = true;
+		return false;
+	}
 	while (taken < gather->ring_size && gather->used < BLOCK_MAX) {
 		if (gather->room - gather->used < gather->ring_size)
 			gather->block = message_resize(gather->block, gather->room = gather->room * 2 + gather->ring_size, 1);

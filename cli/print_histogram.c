@@ -76,17 +76,17 @@ static void print_cells(struct text_table *table, const struct row *row, enum un
 
 	if (range)
 		print_value(table->stream, jst_value_int(row->low), unit);
-	table_next(table);
+	layout_next(table);
 	if (range)
 		print_value(table->stream, jst_value_int(row->high), unit);
-	table_next(table);
+	layout_next(table);
 	if (!range) {
 		fputs(row->kind == ROW_BELOW ? "< " : row->kind == ROW_ABOVE ? ">= " : "", table->stream);
 		print_value(table->stream, jst_value_int(row->kind == ROW_BELOW ? row->high : row->low), unit);
 	}
-	table_next(table);
+	layout_next(table);
 	fprintf(table->stream, "%" PRIu64, row->count);
-	table_next(table);
+	layout_next(table);
 }
 
 static void print_summary(const struct printing *printing, const struct jst_result *result)
@@ -129,14 +129,14 @@ static void print_rows(const struct printing *printing, const struct row *rows, 
 	struct text_table table;
 	uint64_t greatest = 0;
 
-	table_init(&table, CELLS);
+	layout_init(&table, CELLS);
 	for (uint32_t i = first; i <= last; i++) {
 		print_cells(&table, &rows[i], printing->aggregation->unit);
 		if (rows[i].count > greatest)
 			greatest = rows[i].count;
 	}
-	const int low = table_width(&table, CELL_LOW, 40), high = table_width(&table, CELL_HIGH, 40), alone = table_width(&table, CELL_ALONE, 40);
-	const int range = low ? low + 4 + high : 0, label = range > alone ? range : alone, count = table_width(&table, CELL_COUNT, 40);
+	const int low = layout_width(&table, CELL_LOW, 40), high = layout_width(&table, CELL_HIGH, 40), alone = layout_width(&table, CELL_ALONE, 40);
+	const int range = low ? low + 4 + high : 0, label = range > alone ? range : alone, count = layout_width(&table, CELL_COUNT, 40);
 	const int bar = bar_width(printing->output, 2 + label + 6 + count);
 	for (uint32_t i = first; i <= last; i++) {
 		const uint32_t run = empty_run(rows, i, last);
@@ -148,18 +148,18 @@ static void print_rows(const struct printing *printing, const struct row *rows, 
 		}
 		fputs("  ", file);
 		if (rows[i].kind == ROW_RANGE) {
-			table_print(&table, file, i - first, CELL_LOW, low + label - range, true);
+			layout_print(&table, file, i - first, CELL_LOW, low + label - range, true);
 			fputs(" .. ", file);
-			table_print(&table, file, i - first, CELL_HIGH, high, true);
+			layout_print(&table, file, i - first, CELL_HIGH, high, true);
 		} else {
-			table_print(&table, file, i - first, CELL_ALONE, label, true);
+			layout_print(&table, file, i - first, CELL_ALONE, label, true);
 		}
 		fputc(' ', file);
 		print_bar(file, (double)rows[i].count, (double)greatest, bar);
-		table_print(&table, file, i - first, CELL_COUNT, count, true);
+		layout_print(&table, file, i - first, CELL_COUNT, count, true);
 		fputc('\n', file);
 	}
-	table_fini(&table);
+	layout_fini(&table);
 }
 
 static void print_histogram(const struct printing *printing, const struct jst_result *result)

@@ -55,17 +55,17 @@ static void print_rows(const struct printing *printing)
 	bool right[JST_MAX_KEYS];
 	double greatest = 0;
 
-	table_init(&table, keys + 1);
+	layout_init(&table, keys + 1);
 	for (uint32_t i = 0; i < printing->shown; i++) {
 		const struct results_entry *entry = &printing->entries[i];
 
 		print_key_cells(&table, printing, entry);
 		print_number(table.stream, printing, entry->result);
-		table_next(&table);
+		layout_next(&table);
 		greatest = fmax(greatest, magnitude(printing, entry->result));
 	}
 	const bool bars = barred(printing);
-	const int key_width = measure_keys(&table, printing, widths, right), value_width = table_width(&table, keys, printing->output->width / 2);
+	const int key_width = measure_keys(&table, printing, widths, right), value_width = layout_width(&table, keys, printing->output->width / 2);
 	const int bar = bar_width(printing->output, 2 + key_width + 6 + value_width);
 	for (uint32_t i = 0; i < printing->shown; i++) {
 		fputs("  ", file);
@@ -75,10 +75,10 @@ static void print_rows(const struct printing *printing)
 			print_bar(file, magnitude(printing, printing->entries[i].result), greatest, bar);
 		else
 			fputs("| ", file);
-		table_print(&table, file, i, keys, bars ? value_width : 0, true);
+		layout_print(&table, file, i, keys, bars ? value_width : 0, true);
 		fputc('\n', file);
 	}
-	table_fini(&table);
+	layout_fini(&table);
 }
 
 void print_numbers(const struct printing *printing)

@@ -45,7 +45,7 @@ void results_print(struct output *output, const struct results *results, uint32_
 
 /* ---- tables ---- */
 
-void table_init(struct text_table *table, uint32_t columns)
+void layout_init(struct text_table *table, uint32_t columns)
 {
 	*table = (struct text_table){ .columns = columns };
 	table->stream = open_memstream(&table->text, &table->size);
@@ -53,14 +53,14 @@ void table_init(struct text_table *table, uint32_t columns)
 		abort();
 }
 
-void table_fini(struct text_table *table)
+void layout_fini(struct text_table *table)
 {
 	fclose(table->stream);
 	free(table->text);
 	free(table->end);
 }
 
-void table_next(struct text_table *table)
+void layout_next(struct text_table *table)
 {
 	if (table->cells == table->room) {
 		table->room = table->room ? table->room * 2 : 64;
@@ -80,7 +80,7 @@ static const char *cell_text(const struct text_table *table, uint32_t cell, size
 	return table->text + start;
 }
 
-int table_width(const struct text_table *table, uint32_t column, int limit)
+int layout_width(const struct text_table *table, uint32_t column, int limit)
 {
 	int width = 0;
 
@@ -97,7 +97,7 @@ int table_width(const struct text_table *table, uint32_t column, int limit)
 	return width;
 }
 
-void table_print(const struct text_table *table, FILE *file, uint32_t row, uint32_t column, int width, bool right)
+void layout_print(const struct text_table *table, FILE *file, uint32_t row, uint32_t column, int width, bool right)
 {
 	size_t length;
 	const char *text = cell_text(table, row * table->columns + column, &length);
@@ -116,7 +116,7 @@ void print_key_cells(struct text_table *table, const struct printing *printing, 
 {
 	for (uint32_t key = 0; key < printing->aggregation->keys; key++) {
 		print_value(table->stream, entry->keys[key], printing->aggregation->key_unit[key]);
-		table_next(table);
+		layout_next(table);
 	}
 }
 
@@ -127,7 +127,7 @@ int measure_keys(const struct text_table *table, const struct printing *printing
 
 	for (uint32_t key = 0; key < keys; key++) {
 		/* One very long key should not push everything off the line. */
-		widths[key] = table_width(table, key, printing->output->width / 2 / (int)keys);
+		widths[key] = layout_width(table, key, printing->output->width / 2 / (int)keys);
 		right[key] = true;
 		for (uint32_t i = 0; i < printing->shown; i++)
 			right[key] &= printing->entries[i].keys[key].kind != JST_STRING;
@@ -141,7 +141,7 @@ void print_keys(const struct text_table *table, const struct printing *printing,
 	for (uint32_t key = 0; key < printing->aggregation->keys; key++) {
 		if (key)
 			fputs("  ", printing->output->file);
-		table_print(table, printing->output->file, row, key, widths[key], right[key]);
+		layout_print(table, printing->output->file, row, key, widths[key], right[key]);
 	}
 }
 
@@ -157,23 +157,23 @@ void print_columns(const struct printing *printing, const char *const *titles, u
 	bool right[JST_MAX_KEYS];
 
 	/* The first row holds the titles; the keys have none. */
-	table_init(&table, keys + columns);
+	layout_init(&table, keys + columns);
 	for (uint32_t key = 0; key < keys; key++)
-		table_next(&table);
+		layout_next(&table);
 	for (uint32_t column = 0; column < columns; column++) {
 		fputs(titles[column], table.stream);
-		table_next(&table);
+		layout_next(&table);
 	}
 	for (uint32_t i = 0; i < printing->shown; i++) {
 		print_key_cells(&table, printing, &printing->entries[i]);
 		for (uint32_t column = 0; column < columns; column++) {
 			print_cell(table.stream, printing, printing->entries[i].result, column);
-			table_next(&table);
+			layout_next(&table);
 		}
 	}
 	measure_keys(&table, printing, widths, right);
 	for (uint32_t column = 0; column < columns; column++)
-		column_widths[column] = table_width(&table, keys + column, printing->output->width);
+		column_widths[column] = layout_width(&table, keys + column, printing->output->width);
 	print_heading(printing);
 	for (uint32_t row = 0; row <= printing->shown; row++) {
 		if (keys)
@@ -181,11 +181,11 @@ void print_columns(const struct printing *printing, const char *const *titles, u
 		print_keys(&table, printing, row, widths, right);
 		for (uint32_t column = 0; column < columns; column++) {
 			fputs("  ", file);
-			table_print(&table, file, row, keys + column, column_widths[column], true);
+			layout_print(&table, file, row, keys + column, column_widths[column], true);
 		}
 		fputc('\n', file);
 	}
-	table_fini(&table);
+	layout_fini(&table);
 	print_rest(printing);
 	fputc('\n', file);
 }

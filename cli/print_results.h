@@ -33,21 +33,21 @@ void print_json(const struct printing *printing);
 
 struct text_table {
 	uint32_t columns;
-	FILE *stream;      /* table_cell() */
+	FILE *stream;      /* layout_cell() */
 	char *text;
 	size_t size;
 	size_t *end;       /* of each finished cell in text */
 	uint32_t cells, room;
 };
 
-void table_init(struct text_table *table, uint32_t columns);
-void table_fini(struct text_table *table);
+void layout_init(struct text_table *table, uint32_t columns);
+void layout_fini(struct text_table *table);
 /* Ends the cell that was written to table->stream. */
-void table_next(struct text_table *table);
+void layout_next(struct text_table *table);
 /* The widest cell of a column, at most limit columns. */
-int table_width(const struct text_table *table, uint32_t column, int limit);
+int layout_width(const struct text_table *table, uint32_t column, int limit);
 /* Prints a cell padded to width, to the left or to the right; wider ones run on. */
-void table_print(const struct text_table *table, FILE *file, uint32_t row, uint32_t column, int width, bool right);
+void layout_print(const struct text_table *table, FILE *file, uint32_t row, uint32_t column, int width, bool right);
 
 /* ---- keys ---- */
 
