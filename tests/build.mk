@@ -37,9 +37,12 @@ $(B)/tests/%.o: tests/%.c
 	$(call compile,$(test-includes) -Wno-conversion)
 $(unit-tests:=.o): $(B)/grammar/parser.c
 
+# Debian's Check is linked with subunit, others' may not be. Looked up once, when it is first needed.
+check-libs = $(eval check-libs := -lcheck $$(shell echo 'int main(void) { return 0; }' | $$(CC) -x c -o /dev/null - -lsubunit 2>/dev/null && echo -lsubunit))$(check-libs)
+
 $(unit-tests): %: %.o $(test-libraries)
 	$(say) LD $@
-	$(Q)$(CC) -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcheck -lm -lrt $(LDLIBS)
+	$(Q)$(CC) -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(check-libs) -lm -lrt $(LDLIBS)
 $(stress-tests): %: %.o $(test-libraries)
 	$(say) LD $@
 	$(Q)$(CC) -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm $(LDLIBS)
