@@ -309,6 +309,15 @@ START_TEST(impossible_cells)
 	read_all();
 	ck_assert(f.view->malformed);
 	ck_assert(results_any(f.results, A_COUNT) && results_any(f.results, A_STATS));
+	/* A key that is well formed but longer than its cell, and than any chunk. */
+	reset();
+	struct jst_cell *cell = find_cell(JST_CELL_STATE, A_COUNT);
+	uint64_t *key = (uint64_t *)(cell + 1);
+	key[0] = JST_STRING;
+	key[1] = 4 << 20;
+	cell->key_size = 16 + (4 << 20);
+	read_all();
+	ck_assert(f.view->malformed);
 	/* A state read as another aggregation's: too small or odd, but no harm. */
 	reset();
 	find_cell(JST_CELL_STATE, A_COUNT)->aggregation = A_LHIST;
@@ -323,6 +332,10 @@ START_TEST(impossible_cells)
 	}
 	reset();
 	((struct jst_histogram_row *)find_cell(JST_CELL_ROW, A_HIST))->owner = jst_memory_ref(&f.memory, find_cell(JST_CELL_STATE, A_COUNT));
+	read_all();
+	ck_assert(f.view->malformed);
+	reset();
+	find_cell(JST_CELL_ROW, A_HIST)->aggregation = A_QUANTILES;
 	read_all();
 	ck_assert(f.view->malformed);
 	reset();
