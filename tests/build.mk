@@ -34,7 +34,7 @@ unit-tests := $(addprefix $(B)/tests/,$(unit-names))
 stress-tests := $(addprefix $(B)/tests/,$(stress-names))
 
 $(B)/tests/%.o: tests/%.c
-	$(call compile,$(test-includes) -Wno-conversion)
+	$(call compile,$(test-includes) -Wno-conversion -Wno-shadow)
 $(unit-tests:=.o): $(B)/grammar/parser.c
 
 # Debian's Check is linked with subunit, others' may not be. Looked up once, when it is first needed.
