@@ -137,7 +137,7 @@ static jst_ref take_back(const struct jst_map_access *access, struct jst_atomic_
 	return 0;
 }
 
-enum progress { DONE, AGAIN, CARRIED };
+enum progress { DONE, AGAIN, CARRIED, FULL };
 
 /* Replaces the entry in slot, which held pair. */
 static enum progress replace(const struct jst_map_access *access, const struct jst_map_key *key, struct jst_atomic_pair *slot, struct jst_pair pair,
@@ -173,7 +173,7 @@ static enum progress replace(const struct jst_map_access *access, const struct j
 	return DONE;
 }
 
-/* Puts a new entry into slot, which held pair (an empty slot, or the entry to evict). CARRIED: another copy was there; the own one, taken back, is *carried. */
+/* Puts a new entry into slot, which held pair (an empty slot, or the entry to evict). FULL: no memory for its block. CARRIED: another copy was there; the own one, taken back, is *carried. */
 static enum progress insert(const struct jst_map_access *access, struct jst_map_root *root, const struct jst_map_key *key, struct jst_atomic_pair *slot,
                             struct jst_pair pair, struct jst_value value, int sign, jst_ref *carried)
 {
@@ -187,10 +187,8 @@ static enum progress insert(const struct jst_map_access *access, struct jst_map_
 		return DONE;
 	}
 	const jst_ref ref = jst_block_make(access->memory, key->words, key->size, &content);
-	if (!ref) {
-		jst_slot_lose(access->slot, JST_LOSS_ENTRIES);
-		return DONE;
-	}
+	if (!ref)
+		return FULL;
 	const struct jst_pair before = pair;
 	if (!jst_pair_swap(slot, &pair, next_state(before, key->hash, ref))) {
 		jst_block_free(access->memory, ref);
@@ -206,6 +204,22 @@ static enum progress insert(const struct jst_map_access *access, struct jst_map_
 	return *carried ? CARRIED : DONE;
 }
 
+/* No block is left: a span table gives up the window's oldest entry for the sake of its block. */
+static bool evict_block(const struct jst_map_access *access, struct jst_map_root *root, uint64_t hash)
+{
+	struct jst_pair pair;
+	struct jst_atomic_pair *slot = access->decl->flags & JST_MAP_SPAN ? find_oldest(access, root, hash, &pair) : NULL;
+
+	if (!slot)
+		return false;
+	const jst_ref ref = (jst_ref)pair.high;
+	if (jst_pair_swap(slot, &pair, next_state(pair, 0, 0))) {
+		jst_block_free(access->memory, ref);
+		jst_slot_lose(access->slot, JST_LOSS_SPANS);
+	}
+	return true;
+}
+
 static enum progress attempt_change(const struct jst_map_access *access, struct jst_map_root *root, const struct jst_map_key *key, struct jst_value value, int sign,
                                     unsigned attempt, jst_ref *carried)
 {
@@ -213,19 +227,26 @@ static enum progress attempt_change(const struct jst_map_access *access, struct 
 	struct jst_pair pair, vacancy;
 	unsigned levels;
 	struct jst_atomic_pair *slot = find(access, root, key, NULL, &pair, &empty, &vacancy, &levels);
+	enum progress progress = FULL;
 
 	if (slot)
 		return replace(access, key, slot, pair, value, sign);
-	if (empty)
-		return insert(access, root, key, empty, vacancy, value, sign, carried);
-	if (jst_map_grow(access, JST_MAP_BLOCKS, levels, attempt))
+	if (empty) {
+		progress = insert(access, root, key, empty, vacancy, value, sign, carried);
+	} else {
+		if (jst_map_grow(access, JST_MAP_BLOCKS, levels, attempt))
+			return AGAIN;
+		if (access->decl->flags & JST_MAP_SPAN)
+			slot = find_oldest(access, root, key->hash, &pair);
+		if (slot && holds(access, slot, key, &vacancy))
+			return AGAIN;
+		if (slot)
+			progress = insert(access, root, key, slot, pair, value, sign, carried);
+	}
+	if (progress != FULL)
+		return progress;
+	if (evict_block(access, root, key->hash))
 		return AGAIN;
-	if (access->decl->flags & JST_MAP_SPAN)
-		slot = find_oldest(access, root, key->hash, &pair);
-	if (slot && holds(access, slot, key, &vacancy))
-		return AGAIN;
-	if (slot)
-		return insert(access, root, key, slot, pair, value, sign, carried);
 	jst_slot_lose(access->slot, JST_LOSS_ENTRIES);
 	return DONE;
 }
