@@ -1,2 +1,19 @@
 # The part in the target: a static and a shared library that export the public API alone.
+OBJCOPY ?= objcopy
 libjstrace-objects := $(call objects,libjstrace)
+
+# What an object exports must not depend on which of our objects call each other, so all of them become one whose hidden symbols are local. (The sanitizers' variants keep theirs: a tool reads the names.)
+$(B)/libjstrace/all.o: $(libjstrace-objects) $(B)/runtime.a
+	$(say) LD $@
+	$(Q)$(CC) -r -nostdlib -o $@ $^
+	$(Q)$(if $(VARIANT),:,$(OBJCOPY) --localize-hidden $@)
+$(B)/libjstrace.a: $(B)/libjstrace/all.o
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+# Never unloaded: its thread runs in it.
+$(B)/libjstrace.so: $(libjstrace-objects) $(B)/runtime.a
+	$(say) LD $@
+	$(Q)$(CC) -shared -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -Wl,-soname,libjstrace.so.0 -Wl,-z,nodelete -Wl,-z,now $(if $(VARIANT),,-Wl,-z,defs) -o $@ $^ $(LDLIBS)
+	$(Q)ln -sf $(@F) $@.0
+
+programs: $(B)/libjstrace.a $(B)/libjstrace.so

@@ -24,6 +24,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* Bytes with a length, which need not be text nor end in NUL: the value that JSTRACE_BYTES makes. */
 struct jstrace_span {
@@ -207,9 +208,10 @@ struct jstrace_object {
 void jstrace_object_register(struct jstrace_object *object, void *first, void *end);
 void jstrace_object_unregister(struct jstrace_object *object);
 
-/* The cold part calls this by inline assembly: words in the first argument register, the site's record in r11 (x16 on arm64). Keeps all general registers but these. */
+/* The cold part calls this by inline assembly: words in the first argument register, the site's record in r11 (x14 on arm64). Keeps all general registers but these. */
 void jstrace_probe_stub(void);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,379 @@
+/*
+ * Installing a session and taking it away.
+ *
+ * To take it away: clear the words' bits, NULL the pointer, barrier, wait until every thread has been outside, unmap. A thread that does not leave in time (stopped by a debugger in the middle) keeps its memory: the mappings stay for the
+ * life of the process, and nothing leads there any more.
+ */
+#include "install.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hash.h"
+#include "quiesce.h"
+#include "sample.h"
+#include "table.h"
+#include "verify.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+enum {
+	BINDING_ROOM = 1024,             /* bytes of arena for each site there is … */
+	ARENA_ROOM = 4 << 20,            /* … and for those that come later */
+	POPULATED = 1 << 20,             /* of the heap, before the first event */
+	TAILS_SIZE = JST_SLOTS * (int)sizeof(uint64_t),
+	BUDGET_MAX = 1 << 30,
+};
+
+/* What must be unmapped in a child: unlike jst_process, a child's copy of this is not wiped. Agent's. */
+static struct jst_installed *inherited[JST_MAX_SESSIONS];
+static uint32_t last_serial;
+
+__attribute__((format(printf, 3, 4))) static void *refuse(struct jst_refused *refused, enum jst_refusal refusal, const char *format, ...)
+{
+	va_list arguments;
+
+	refused->refusal = refusal;
+	va_start(arguments, format);
+	vsnprintf(refused->reason, sizeof(refused->reason), format, arguments);
+	va_end(arguments);
+	return NULL;
+}
+
+static void *map_private(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* A sealable memfd of size bytes, mapped; NULL: errno says why. The agent blocks SIGXFSZ, so a file size limit is an error here and not a death. */
+static void *map_memfd(const char *name, size_t size, int protection, int *fd)
+{
+	*fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	if (*fd < 0 && errno == EINVAL)
+		*fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (*fd < 0)
+		return NULL;
+	void *memory = ftruncate(*fd, (off_t)size) == 0 ? mmap(NULL, size, protection, MAP_SHARED, *fd, 0) : MAP_FAILED;
+
+	if (memory != MAP_FAILED)
+		return memory;
+	const int error = errno;
+
+	close(*fd);
+	*fd = -1;
+	errno = error;
+	return NULL;
+}
+
+static bool verify(const void *program, size_t size, struct jst_refused *refused)
+{
+	struct jst_verify_error error;
+	void *scratch = map_private(JST_VERIFY_SCRATCH);
+
+	if (!scratch)
+		return refuse(refused, JST_REFUSAL_MEMORY, "no memory to verify the program");
+	const bool sound = jst_verify(program, size, scratch, JST_VERIFY_SCRATCH, &error);
+
+	munmap(scratch, JST_VERIFY_SCRATCH);
+	if (sound)
+		return true;
+	if (error.clause < 0)
+		refuse(refused, JST_REFUSAL_PROGRAM, "the program is not valid: %s", error.reason);
+	else
+		refuse(refused, JST_REFUSAL_PROGRAM, "the program is not valid: clause %d, instruction %d: %s", error.clause, error.insn, error.reason);
+	return false;
+}
+
+static bool reads_comm(const struct jst_program *program)
+{
+	const struct jst_insn *insn = jst_program_section(program, JST_SECTION_CODE);
+	const uint32_t count = jst_program_count(program, JST_SECTION_CODE);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (insn[i].op == JST_OP_VARIABLE && insn[i].imm == JST_VARIABLE_COMM)
+			return true;
+	return false;
+}
+
+static void populate(struct jst_memory *memory)
+{
+	const uint64_t start = memory->header->heap_offset & ~UINT64_C(4095);
+	uint64_t size = memory->header->size - start;
+
+	if (size > POPULATED)
+		size = POPULATED;
+	if (size > atomic_load_explicit(&memory->header->permit, memory_order_relaxed) - start)
+		return;
+	if (madvise(memory->base + start, size, MADV_POPULATE_WRITE) == 0)
+		return;
+	/* A kernel before 5.14: touch each page. Nobody else writes here yet. */
+	for (uint64_t at = 0; at < size; at += 4096) {
+		volatile unsigned char *byte = memory->base + start + at;
+
+		*byte = *byte;
+	}
+}
+
+/* The shared memory and the tails. */
+static bool make_memory(struct jst_installed *installed, const struct jst_message_load *load, struct jst_refused *refused)
+{
+	const struct jst_memory_options options = { .size = (load->memory + 4095) & ~UINT64_C(4095), .string_size = load->string_size, .ring_size = load->ring_size };
+	const uint64_t minimum = jst_memory_minimum(installed->run.program, load->ring_size);
+
+	if (options.size < minimum) {
+		refuse(refused, JST_REFUSAL_MEMORY, "%llu KiB of memory are too little for this program: it needs at least %llu KiB (--memory)", (unsigned long long)(options.size >> 10),
+		       (unsigned long long)((minimum + 1023) >> 10));
+		return false;
+	}
+	void *base = map_memfd("jstrace:memory", options.size, PROT_READ | PROT_WRITE, &installed->memory_fd);
+	void *tails = base ? map_memfd("jstrace:tails", TAILS_SIZE, PROT_READ, &installed->tails_fd) : NULL;
+
+	if (base)
+		installed->run.memory.base = base;
+	installed->run.tails = tails;
+	if (!tails) {
+		refuse(refused, JST_REFUSAL_MEMORY, "no memory for the session: %s", strerror(errno));
+		return false;
+	}
+	/* Our mappings keep what they may do: from now on nobody maps the results writable, and nobody changes either size. */
+	if (fcntl(installed->memory_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0 ||
+	    fcntl(installed->tails_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+		refuse(refused, JST_REFUSAL_MEMORY, "the session's memory cannot be sealed: %s", strerror(errno));
+		return false;
+	}
+	if (!jst_memory_init(&installed->run.memory, base, installed->run.program, &options)) {
+		refuse(refused, JST_REFUSAL_MEMORY, "%llu KiB of memory are too little for this program (--memory)", (unsigned long long)(options.size >> 10));
+		return false;
+	}
+	return true;
+}
+
+static void fill_header(struct jst_installed *installed, struct jst_clock *clock)
+{
+	struct jst_memory_header *header = installed->run.memory.header;
+	struct timespec now;
+
+	header->pid = getpid();
+	header->uid = geteuid();
+	gethostname(header->hostname, sizeof(header->hostname) - 1);
+	jst_sample_title(header);
+	jst_sample_permit(&installed->run.memory);
+	jst_clock_start(clock, &header->clock);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	header->start = now.tv_sec * 1000000000LL + now.tv_nsec;
+	populate(&installed->run.memory);
+	jst_session_initialise(&installed->run);
+}
+
+/* Counts sites and names that matched. seen: room for twice as many hashes as there are sites, zero. */
+static void count_matches(struct jst_installed *installed, uint64_t *seen, uint32_t size)
+{
+	for (uint32_t id = 1; id < jst_sites_end(); id++) {
+		const struct jst_bound *bound = atomic_load_explicit(&installed->bound[id], memory_order_relaxed);
+
+		if (!bound)
+			continue;
+		const uint64_t hash = jst_hash(bound->binding.probe.name.bytes, bound->binding.probe.name.length) | 1;
+		uint32_t at = (uint32_t)(hash >> 8) % size;
+
+		while (seen[at] && seen[at] != hash)
+			at = (at + 1) % size;
+		installed->sites++;
+		installed->probes += !seen[at];
+		seen[at] = hash;
+	}
+}
+
+/* Gives the session an index and binds it to every site there is. */
+static bool bind_all(struct jst_installed *installed, struct jst_refused *refused)
+{
+	unsigned index = 0;
+	bool full = false;
+
+	jst_sites_lock();
+	while (index < JST_MAX_SESSIONS && (jst_process->prepared[index] || inherited[index]))
+		index++;
+	if (index == JST_MAX_SESSIONS) {
+		jst_sites_unlock();
+		return refuse(refused, JST_REFUSAL_SESSIONS, "%d sessions trace this process already", JST_MAX_SESSIONS);
+	}
+	const uint32_t size = 2 * jst_sites_end() + 1;
+	uint64_t *seen = map_private(size * sizeof(*seen));
+
+	installed->index = index;
+	for (uint32_t id = 1; id < jst_sites_end() && !full; id++) {
+		struct jst_probe probe;
+		const struct jst_site_record *record = jst_sites_at(id);
+
+		if (!record || record->guard)
+			continue;
+		jst_site_describe(record, &probe);
+		atomic_store_explicit(&installed->bound[id], jst_install_bind(installed, &probe, &full), memory_order_relaxed);
+	}
+	if (seen && !full) {
+		count_matches(installed, seen, size);
+		jst_process->prepared[index] = installed;
+		inherited[index] = installed;
+	}
+	jst_sites_unlock();
+	if (seen)
+		munmap(seen, size * sizeof(*seen));
+	if (!seen || full)
+		return refuse(refused, JST_REFUSAL_MEMORY, "no memory to bind the program to its probes");
+	return true;
+}
+
+static void unmap(struct jst_installed *installed)
+{
+	if (installed->memory_fd >= 0)
+		close(installed->memory_fd);
+	if (installed->tails_fd >= 0)
+		close(installed->tails_fd);
+	if (installed->run.memory.header)
+		munmap(installed->run.memory.base, installed->run.memory.header->size);
+	if (installed->run.tails)
+		munmap((void *)installed->run.tails, TAILS_SIZE);
+	if (installed->run.work)
+		munmap(installed->run.work, installed->work_bytes);
+	munmap((void *)installed->run.program, JST_PROGRAM_MAX_SIZE);
+	munmap(installed, installed->self_size);
+}
+
+struct jst_installed *jst_install_prepare(const struct jst_message_load *load, void *program, struct jst_clock *clock, struct jst_refused *refused)
+{
+	const uint32_t string_size = load->string_size;
+
+	if (string_size < 64 || string_size > 65536 || load->ring_size < 4096 || load->ring_size > 64 << 20 || (load->ring_size & (load->ring_size - 1)) || load->memory > UINT64_C(32) << 30 ||
+	    !load->budget || load->budget > BUDGET_MAX) {
+		munmap(program, JST_PROGRAM_MAX_SIZE);
+		return refuse(refused, JST_REFUSAL_PROTOCOL, "the limits asked for are out of range");
+	}
+	if (!verify(program, load->program_size, refused)) {
+		munmap(program, JST_PROGRAM_MAX_SIZE);
+		return NULL;
+	}
+
+	const uint64_t room = sizeof(struct jst_installed) + (uint64_t)jst_sites_end() * (BINDING_ROOM + jst_program_count(program, JST_SECTION_FIELDS) * 2) + ARENA_ROOM;
+	const uint64_t self_size = (room + 4095) & ~UINT64_C(4095);
+	struct jst_installed *installed = map_private(self_size);
+
+	if (!installed) {
+		munmap(program, JST_PROGRAM_MAX_SIZE);
+		return refuse(refused, JST_REFUSAL_MEMORY, "no memory for the session");
+	}
+	mprotect(program, JST_PROGRAM_MAX_SIZE, PROT_READ);
+	installed->self_size = self_size;
+	installed->memory_fd = installed->tails_fd = -1;
+	installed->serial = ++last_serial;
+	atomic_store_explicit(&installed->arena_used, sizeof(struct jst_installed), memory_order_relaxed);
+	installed->run.program = program;
+	installed->run.budget = load->budget;
+	installed->run.string_size = string_size;
+	installed->run.work_size = jst_session_work_size(string_size);
+	installed->work_bytes = (uint64_t)JST_SLOTS * installed->run.work_size;
+	installed->run.work = map_private(installed->work_bytes);
+	installed->uses_comm = reads_comm(program);
+	if (!installed->run.work)
+		refuse(refused, JST_REFUSAL_MEMORY, "no memory for the session's work areas");
+	if (!installed->run.work || !make_memory(installed, load, refused)) {
+		unmap(installed);
+		return NULL;
+	}
+	fill_header(installed, clock);
+	if (!bind_all(installed, refused)) {
+		unmap(installed);
+		return NULL;
+	}
+	return installed;
+}
+
+/* With the lock. */
+static void switch_all(struct jst_installed *installed, bool on)
+{
+	for (uint32_t id = 1; id < jst_sites_end(); id++) {
+		struct jst_site_record *record = jst_sites_at(id);
+
+		if (!record)
+			continue;
+		if (!on || (record->guard ? jst_probe_clauses(installed->run.program, jst_site_name(record), NULL) > 0 : atomic_load_explicit(&installed->bound[id], memory_order_relaxed) != NULL))
+			jst_site_switch(record, installed->index, on);
+	}
+}
+
+bool jst_install_start(struct jst_installed *installed)
+{
+	const uint32_t bit = 1U << installed->index;
+
+	if (!jst_quiesce_barrier())
+		return false;
+	jst_sites_lock();
+	installed->running = true;
+	/* Release pairs with the acquire in probe.c: a thread that finds the session finds it whole. */
+	atomic_store_explicit(&jst_process->sessions[installed->index], installed, memory_order_release);
+	atomic_fetch_or_explicit(&jst_process->watched, bit, memory_order_relaxed);
+	switch_all(installed, true);
+	jst_sites_unlock();
+	return true;
+}
+
+uint32_t jst_install_stop(struct jst_installed *installed)
+{
+	const unsigned index = installed->index;
+	uint32_t stragglers = 0;
+
+	jst_sites_lock();
+	if (installed->running) {
+		switch_all(installed, false);
+		atomic_fetch_and_explicit(&jst_process->watched, ~(1U << index), memory_order_relaxed);
+		atomic_store_explicit(&jst_process->sessions[index], NULL, memory_order_relaxed); /* the barrier below pairs with the events' entries */
+	}
+	jst_process->prepared[index] = NULL;
+	jst_sites_unlock();
+
+	if (installed->running) {
+		/* It answered when the session began; should it be refused since, every thread counts as inside. */
+		if (jst_quiesce_barrier())
+			stragglers = jst_quiesce_wait(JST_QUIESCE_TIMEOUT_MS, NULL, NULL, NULL);
+		else
+			stragglers = 1;
+	}
+	inherited[index] = NULL;
+	if (stragglers) {
+		if (installed->memory_fd >= 0)
+			close(installed->memory_fd);
+		if (installed->tails_fd >= 0)
+			close(installed->tails_fd);
+		installed->memory_fd = installed->tails_fd = -1;
+	} else {
+		unmap(installed);
+	}
+	return stragglers;
+}
+
+void jst_install_inherited(bool unmap_them)
+{
+	for (unsigned i = 0; i < JST_MAX_SESSIONS; i++) {
+		/* Its descriptors belong to the parent's agent and its own table; a child has none of them. */
+		if (inherited[i] && unmap_them) {
+			inherited[i]->memory_fd = inherited[i]->tails_fd = -1;
+			unmap(inherited[i]);
+		}
+		inherited[i] = NULL;
+	}
+}

@@ -1,0 +1,78 @@
+/*
+ * Sessions in a target: installing a program, turning its probes on, and taking all of it away again.
+ *
+ * An installed session is made of private anonymous mappings (this struct with its bindings, the program, the threads' work areas), the shared memory of results and the readers' tails. The agent makes and frees them; threads find them by jst_process->sessions
+ * and only inside an event; objects that come and go change the bindings with the registry's lock held.
+ */
+#ifndef JST_INSTALL_H
+#define JST_INSTALL_H
+
+#include "clock.h"
+#include "process.h"
+#include "sites.h"
+
+enum { JST_TABLE_SIZE = 4096 };
+
+/* A binding and what it points to, in the session's arena. */
+struct jst_bound {
+	struct jst_binding binding;
+	struct jst_bound *retired;  /* next in the list of those whose object was unloaded: an equal site takes one up again */
+};
+
+/* Names that jstrace_fire() was called with: table.c. */
+struct jst_table {
+	_Atomic uint64_t hash[JST_TABLE_SIZE];                       /* of name, field names and types; 0: free */
+	_Atomic(const struct jst_bound *) bound[JST_TABLE_SIZE];     /* NULL: being made */
+	_Atomic uint64_t answer[JST_TABLE_SIZE];                     /* of jstrace_enabled(): hash of a name, its lowest bit replaced by the answer; 0: free. A cache: places are overwritten */
+};
+
+struct jst_installed {
+	struct jst_session run;
+	uint32_t index;                   /* of the session: bit index of the words' upper halves */
+	uint32_t serial;                  /* of the session in this process, never 0 */
+	bool uses_comm;                   /* the program reads comm */
+	bool running;                     /* with the lock */
+	uint32_t sites, probes;           /* that matched when it was installed */
+	int memory_fd, tails_fd;          /* agent's; -1 once the CLI has them */
+	uint64_t self_size, work_bytes;   /* bytes of the mappings */
+	struct jst_bound *retired;        /* with the lock */
+	_Atomic bool site_busy;           /* somebody is in jst_site_write() */
+	_Atomic uint64_t arena_used;      /* bytes, from the start of this mapping */
+	struct jst_table table;
+	uint64_t straggler[JST_SLOTS];    /* agent's (flip.c): sequence at which a thread was not seen outside, 0: it was */
+	_Atomic(const struct jst_bound *) bound[JST_MAX_SITES]; /* by site id; NULL: not this program's */
+	_Alignas(64) unsigned char arena[];
+};
+
+/* A refusal, with a line for the user. */
+struct jst_refused {
+	enum jst_refusal refusal;
+	char reason[252];
+};
+
+/*
+ * Prepares a session: verifies program (load->program_size bytes of it, in a mapping of JST_PROGRAM_MAX_SIZE that the session takes over, also when it fails), makes its memory, binds it to all sites. Nothing runs yet. NULL with
+ * *refused filled. Context: agent.
+ */
+struct jst_installed *jst_install_prepare(const struct jst_message_load *load, void *program, struct jst_clock *clock, struct jst_refused *refused);
+
+/* Turns the probes on. False: the kernel offers no barrier to turn them off by, so they stay off. Context: agent. */
+bool jst_install_start(struct jst_installed *installed);
+
+/* Turns the probes off, waits until no thread is inside, frees everything. Returns the threads that did not leave in time: then the memory is kept. Also for a session that was never started. Context: agent. */
+uint32_t jst_install_stop(struct jst_installed *installed);
+
+/* Binds a site that appears, or lets go of one that goes, for all sessions. With the registry's lock. Context: load. */
+void jst_install_site(struct jst_site_record *record);
+void jst_install_forget(struct jst_site_record *record);
+
+/* In a child: unmaps what the parent's sessions had, unless the thread that forked is in the middle of it. Context: agent, before anything else. */
+void jst_install_inherited(bool unmap);
+
+/* Room in the session's arena, 8-aligned; NULL when it is full. Lock-free. Context: any. */
+void *jst_install_room(struct jst_installed *installed, size_t size);
+
+/* A binding of probe, with copies of its strings, in the arena; NULL: no clause matches, or no room (*full). site: describe it in the session's memory too. Lock-free; Context: any. */
+struct jst_bound *jst_install_bind(struct jst_installed *installed, const struct jst_probe *probe, bool *full);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * The marker.
+ */
+#include "marker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "sample.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+
+enum { MARKER_SIZE = 4096 };
+
+_Static_assert(sizeof(struct jst_marker) <= MARKER_SIZE, "the marker is a page");
+
+struct jst_marker *jst_marker_make(void)
+{
+	int fd = memfd_create(JST_MARKER_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create(JST_MARKER_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return NULL;
+	struct jst_marker *marker = ftruncate(fd, MARKER_SIZE) == 0 ? mmap(NULL, MARKER_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
+
+	if (marker == MAP_FAILED) {
+		close(fd);
+		return NULL;
+	}
+	/* A child is not this process: it has a marker of its own, or none. */
+	if (madvise(marker, MARKER_SIZE, MADV_DONTFORK) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0) {
+		munmap(marker, MARKER_SIZE);
+		close(fd);
+		return NULL;
+	}
+	marker->magic = JST_MARKER_MAGIC;
+	marker->abi_min = JST_ABI_MIN;
+	marker->abi_max = JST_ABI_MAX;
+	marker->pid = getpid();
+	marker->agent_tid = (int32_t)syscall(SYS_gettid);
+	marker->start_time = jst_sample_start_time();
+	/* Pairs with the CLI's acquire: whoever sees READY sees the rest. */
+	atomic_store_explicit(&marker->state, JST_MARKER_READY, memory_order_release);
+	return marker;
+}
+
+void jst_marker_listen(struct jst_marker *marker, const char *name)
+{
+	const uint32_t count = atomic_load_explicit(&marker->listening, memory_order_relaxed);
+
+	/* A seqlock with one writer; pairs with the CLI's reads of `listening` before and after the name. */
+	atomic_store_explicit(&marker->listening, count + 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+	strncpy(marker->socket_name, name, sizeof(marker->socket_name) - 1);
+	atomic_store_explicit(&marker->listening, count + 2, memory_order_release);
+}

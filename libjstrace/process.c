@@ -1,0 +1,54 @@
+/*
+ * The state of the process, and the library's own constructor.
+ */
+#include "process.h"
+
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <stdlib.h>
+
+#include "agent.h"
+#include "jstrace.h"
+#include "quiesce.h"
+
+struct jst_process *jst_process;
+_Atomic bool jst_process_inert;
+_Atomic bool jst_process_exiting;
+
+bool jst_process_make(void)
+{
+	if (jst_process)
+		return true;
+	void *memory = mmap(NULL, sizeof(struct jst_process), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return false;
+	if (madvise(memory, sizeof(struct jst_process), MADV_WIPEONFORK) < 0) {
+		munmap(memory, sizeof(struct jst_process));
+		return false;
+	}
+	jst_process = memory;
+	return true;
+}
+
+static void exiting(void)
+{
+	atomic_store_explicit(&jst_process_exiting, true, memory_order_relaxed); /* pairs with jstrace_object_unregister(), on this thread */
+}
+
+/* Ran with the privileges of another: the environment and the caller are not trusted, so nothing can be traced. Also where a first step fails. */
+__attribute__((constructor(101))) static void load(void)
+{
+	if (!jst_process_make() || getauxval(AT_SECURE)) {
+		atomic_store_explicit(&jst_process_inert, true, memory_order_relaxed);
+		return;
+	}
+	atexit(exiting);
+	jst_quiesce_register();
+	jst_agent_load();
+}
+
+const char *jstrace_version(void)
+{
+	return JSTRACE_VERSION;
+}

@@ -1,0 +1,64 @@
+/*
+ * What the library knows of its process: one anonymous mapping that reads zero in every child, however that was made (MADV_WIPEONFORK). So a child has no sessions, no locks
+ * held and no thread records, without anything having to run in it.
+ *
+ * Made by the first who needs it, at load; never freed. Where it cannot be made, the program runs untraced: jst_process is NULL.
+ */
+#ifndef JST_PROCESS_H
+#define JST_PROCESS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "session.h"
+#include "wire.h"
+
+struct jst_installed;
+
+/*
+ * A thread's place, permanent once it has one: its own memory rather than TLS, so that the agent can look at it at any time.
+ *
+ * sequence: odd while the thread is inside an event. Entry: store odd; compiler barrier; load what the event needs. Exit: release-store even. The agent stores a new value (a NULL session, the next
+ * generation), calls membarrier, and acquire-loads the sequence: even, or another than before, is a thread that no longer uses the old value (see quiesce.h).
+ */
+struct jst_thread {
+	_Alignas(128) _Atomic uint64_t sequence;  /* written by the owner; after the owner's death by the agent */
+	_Atomic uintptr_t frame;                  /* address of the event's stack frame while inside; UINTPTR_MAX outside */
+	struct jst_runner runner;                 /* slot (= index of this record), tid, serial; written while it is acquired */
+	_Atomic int32_t tid;                      /* 0: nobody's; release-stored after runner */
+	_Atomic uint32_t state;                   /* enum jst_thread_state */
+	uint32_t claimed[JST_MAX_SESSIONS];       /* owner: serial of the session whose slot it claimed, by the session's index */
+};
+
+enum jst_thread_state { JST_THREAD_FREE = 0, JST_THREAD_USED = 1 };
+
+struct jst_process {
+	/* Read at every event: rarely written, by the agent, with the registry's lock held. */
+	_Atomic(struct jst_installed *) sessions[JST_MAX_SESSIONS];
+	_Atomic uint32_t watched;                 /* bit i: sessions[i] is running; what jstrace_fire() looks at */
+
+	_Alignas(64) _Atomic uint32_t lock;       /* of the registry: lock.h */
+	struct jst_installed *prepared[JST_MAX_SESSIONS]; /* with the lock: sessions that have bindings, running or not yet */
+	_Atomic uint32_t threads_used;            /* records 0 … threads_used-1 have been used */
+	_Atomic uint32_t threads_free;            /* how many of them are free again */
+	_Atomic uint64_t serial;                  /* of the newest thread */
+	_Atomic uint64_t threads_refused;         /* events of threads for which there was no record, not yet put into sessions' losses */
+
+	struct jst_thread threads[JST_SLOTS];
+};
+
+_Static_assert(sizeof(struct jst_thread) == 128, "a record is two cache lines");
+
+extern struct jst_process *jst_process;
+
+/* Makes the mapping if there is none yet; false: the program runs untraced. Called by constructors only, before other threads can. Context: load. */
+bool jst_process_make(void);
+
+/* The library was told to end, or never began: AT_SECURE, no memory. Context: any. */
+extern _Atomic bool jst_process_inert;
+
+/* exit() has begun: destructors run because the process ends, not because objects are unloaded. */
+extern _Atomic bool jst_process_exiting;
+
+#endif

@@ -1,0 +1,95 @@
+/*
+ * Seeing every thread outside (quiesce.h).
+ *
+ * Where the kernel refuses membarrier (an old seccomp filter), x86-64 has another way to make each running thread pass a barrier: taking write permission from a page that was written interrupts every processor
+ * that runs a thread of this process, to flush its TLB. Elsewhere sessions are refused.
+ */
+#include "quiesce.h"
+
+#include <linux/membarrier.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "thread.h"
+
+bool jst_quiesce_register(void)
+{
+	return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
+
+static bool interrupt_all(void)
+{
+#if defined(__x86_64__)
+	volatile char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return false;
+	*page = 1;
+	const bool done = mprotect((void *)page, 4096, PROT_READ) == 0;
+
+	munmap((void *)page, 4096);
+	return done;
+#else
+	return false;
+#endif
+}
+
+bool jst_quiesce_barrier(void)
+{
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0)
+		return true;
+	/* Not registered: loaded late, or the library's constructor was not heard. */
+	if (jst_quiesce_register() && syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0)
+		return true;
+	return interrupt_all();
+}
+
+bool jst_quiesce_left(uint32_t index, uint64_t sequence)
+{
+	const struct jst_thread *thread = &jst_process->threads[index];
+	const int32_t tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
+
+	/* Pairs with the release in jst_thread_leave(). */
+	return atomic_load_explicit(&thread->sequence, memory_order_acquire) != sequence || !tid || !jst_thread_alive(tid);
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+uint32_t jst_quiesce_wait(int timeout_ms, void (*outside)(void *context, uint32_t index), void (*straggler)(void *context, uint32_t index, uint64_t sequence), void *context)
+{
+	const int64_t deadline = now_ns() + timeout_ms * 1000000LL;
+	uint32_t used = atomic_load_explicit(&jst_process->threads_used, memory_order_acquire);
+	uint32_t late = 0;
+
+	if (used > JST_SLOTS)
+		used = JST_SLOTS;
+	/* One thread after the other: while we wait for one, the rest go on, and a change seen late is as good as one seen early. */
+	for (uint32_t i = 0; i < used; i++) {
+		const uint64_t sequence = atomic_load_explicit(&jst_process->threads[i].sequence, memory_order_acquire); /* pairs with jst_thread_leave() */
+		bool left = !(sequence & 1);
+		struct timespec pause = { 0, 20000 };
+
+		while (!left && !(left = jst_quiesce_left(i, sequence)) && now_ns() < deadline) {
+			nanosleep(&pause, NULL);
+			if (pause.tv_nsec < 1000000)
+				pause.tv_nsec *= 2;
+		}
+		if (left && outside)
+			outside(context, i);
+		if (!left) {
+			late++;
+			if (straggler)
+				straggler(context, i, sequence);
+		}
+	}
+	return late;
+}

@@ -1,0 +1,28 @@
+/*
+ * Seeing every thread outside: how something that events use is taken away from them without anybody waiting in a probe.
+ *
+ *     agent: store the new value; jst_quiesce_barrier(); jst_quiesce_wait()
+ *
+ * After the barrier each thread either has its odd sequence visible to us, or will load the new value. (Without it, its store of the sequence could linger behind its load of the old value.)
+ */
+#ifndef JST_QUIESCE_H
+#define JST_QUIESCE_H
+
+#include "process.h"
+
+/* Registers this process for membarrier: 7 µs before there are threads, milliseconds after; children inherit it. Context: load, agent. */
+bool jst_quiesce_register(void);
+
+/* A full memory barrier on every running thread of the process. False: the kernel offers none. Context: agent. */
+bool jst_quiesce_barrier(void);
+
+/*
+ * Waits until each thread has been outside once, at most timeout_ms. Calls outside(context, index) for each of the records 0 … threads_used-1 as its thread is seen outside, and stragglers(…, sequence)
+ * for those that were not in time; either may be NULL. Returns how many were not. Context: agent.
+ */
+uint32_t jst_quiesce_wait(int timeout_ms, void (*outside)(void *context, uint32_t index), void (*straggler)(void *context, uint32_t index, uint64_t sequence), void *context);
+
+/* Whether a thread that was inside with that sequence has been outside since. Context: agent. */
+bool jst_quiesce_left(uint32_t index, uint64_t sequence);
+
+#endif

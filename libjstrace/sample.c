@@ -1,0 +1,193 @@
+/*
+ * What the agent looks up, all of it in /proc and /sys.
+ */
+#include "sample.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int jst_sample_read(const char *path, char *buffer, size_t room)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t length = 0;
+
+	if (fd < 0)
+		return -1;
+	while (length < room - 1) {
+		const ssize_t got = read(fd, buffer + length, room - 1 - length);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			break;
+		length += (size_t)got;
+	}
+	close(fd);
+	buffer[length] = 0;
+	return (int)length;
+}
+
+void jst_sample_title(struct jst_memory_header *header)
+{
+	char text[sizeof(header->title)];
+	int length = jst_sample_read("/proc/self/cmdline", text, sizeof(text));
+
+	while (length > 0 && (text[length - 1] == 0 || text[length - 1] == ' '))
+		length--;
+	if (length <= 0) {
+		length = jst_sample_read("/proc/self/comm", text, sizeof(text));
+		while (length > 0 && text[length - 1] == '\n')
+			length--;
+	}
+	if (length < 0)
+		length = 0;
+	for (int i = 0; i < length; i++)
+		if (!text[i])
+			text[i] = ' ';
+	text[length] = 0;
+	/* Probes read it: change it only when it changed, and always with a NUL at its end. */
+	if (strcmp(text, header->title) != 0)
+		memcpy(header->title, text, sizeof(text));
+}
+
+void jst_sample_comms(struct jst_memory *memory)
+{
+	const uint32_t used = atomic_load_explicit(&memory->header->slots_used, memory_order_acquire);
+
+	for (uint32_t i = 0; i < used && i < JST_SLOTS; i++) {
+		struct jst_slot *slot = &memory->slots[i];
+		const int32_t tid = atomic_load_explicit(&slot->tid, memory_order_relaxed);
+		char path[48], comm[sizeof(slot->comm) + 1];
+
+		if (!tid)
+			continue;
+		snprintf(path, sizeof(path), "/proc/self/task/%d/comm", (int)tid);
+		int length = jst_sample_read(path, comm, sizeof(comm));
+
+		if (length > 0 && comm[length - 1] == '\n')
+			comm[--length] = 0;
+		if (length > 0 && strcmp(comm, slot->comm) != 0)
+			memcpy(slot->comm, comm, sizeof(slot->comm));
+	}
+}
+
+static bool read_number(const char *folder, const char *file, uint64_t *number)
+{
+	char path[512], text[64];
+
+	if (snprintf(path, sizeof(path), "%s/%s", folder, file) >= (int)sizeof(path) || jst_sample_read(path, text, sizeof(text)) <= 0)
+		return false;
+	/* "max" has no digits: no limit. */
+	if (text[0] < '0' || text[0] > '9')
+		return false;
+	*number = strtoull(text, NULL, 10);
+	return true;
+}
+
+/* What is left below the tightest limit of the folder and its parents. */
+static uint64_t headroom(const char *root, char *folder, const char *limit_file, const char *usage_file)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (;;) {
+		uint64_t limit, usage;
+
+		if (read_number(folder, limit_file, &limit) && read_number(folder, usage_file, &usage)) {
+			const uint64_t left = limit > usage ? limit - usage : 0;
+
+			if (left < least)
+				least = left;
+		}
+		char *slash = strrchr(folder, '/');
+
+		if (!slash || strlen(folder) <= strlen(root))
+			return least;
+		*slash = 0;
+	}
+}
+
+/* The line of /proc/self/cgroup for the controller ("" is version 2), as a folder below root. */
+static bool cgroup_folder(char *lines, const char *controller, const char *root, char *folder, size_t room)
+{
+	char *rest = NULL;
+
+	for (char *line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		char *first = strchr(line, ':');
+		char *second = first ? strchr(first + 1, ':') : NULL;
+
+		if (!second)
+			continue;
+		*second = 0;
+		if (strcmp(first + 1, controller) == 0)
+			return snprintf(folder, room, "%s%s", root, strcmp(second + 1, "/") == 0 ? "" : second + 1) < (int)room;
+		*second = ':';
+	}
+	return false;
+}
+
+static uint64_t cgroup_headroom(void)
+{
+	static const struct {
+		const char *controller, *root, *limit, *usage;
+	} version[] = {
+		{ "", "/sys/fs/cgroup", "memory.max", "memory.current" },
+		{ "memory", "/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes" },
+	};
+	uint64_t least = UINT64_MAX;
+
+	for (unsigned i = 0; i < 2; i++) {
+		char lines[2048], folder[512];
+
+		if (jst_sample_read("/proc/self/cgroup", lines, sizeof(lines)) <= 0 || !cgroup_folder(lines, version[i].controller, version[i].root, folder, sizeof(folder)))
+			continue;
+		const uint64_t left = headroom(version[i].root, folder, version[i].limit, version[i].usage);
+
+		if (left < least)
+			least = left;
+	}
+	return least;
+}
+
+void jst_sample_permit(struct jst_memory *memory)
+{
+	struct jst_memory_header *header = memory->header;
+	const uint64_t used = atomic_load_explicit(&header->heap_used, memory_order_relaxed);
+	const uint64_t left = cgroup_headroom();
+	uint64_t permit = header->size;
+
+	if (left != UINT64_MAX && used < permit && left / 4 < permit - used)
+		permit = used + left / 4;
+	/* A bound that stands by itself: nothing else is read because of it. */
+	atomic_store_explicit(&header->permit, permit, memory_order_relaxed);
+}
+
+uint64_t jst_sample_start_time(void)
+{
+	char text[1024];
+
+	if (jst_sample_read("/proc/self/stat", text, sizeof(text)) <= 0)
+		return 0;
+	/* The name, field 2, is in brackets and may hold anything. */
+	const char *at = strrchr(text, ')');
+
+	for (int field = 2; at && field < 22; field++) {
+		at = strchr(at, ' ');
+		at = at ? at + 1 : NULL;
+	}
+	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+bool jst_sample_pending(int signal)
+{
+	char text[4096];
+
+	if (jst_sample_read("/proc/thread-self/status", text, sizeof(text)) <= 0)
+		return false;
+	const char *at = strstr(text, "\nSigPnd:");
+
+	return at && (strtoull(at + 8, NULL, 16) >> (signal - 1) & 1);
+}

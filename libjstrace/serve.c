@@ -1,0 +1,192 @@
+/*
+ * Serving CLIs: one poll loop over the socket that listens and the connections, each with a phase and a deadline. Nothing here waits for a CLI: what it does not read in time ends its session.
+ *
+ *     GREETING --HELLO--> READY --LOAD--> UPLOADING --last PROGRAM--> LOADED --START--> RUNNING --STOP--> DONE       any of them --EOF, error, time-out--> closed, as if it had never been
+ */
+#include "serve.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "flip.h"
+#include "install.h"
+#include "jstrace.h"
+#include "sample.h"
+#include "talk.h"
+#include "thread.h"
+
+enum { CONNECTIONS = 2 * JST_MAX_SESSIONS };
+
+struct jst_serve {
+	struct jst_marker *marker;
+	struct jst_clock *clock;
+	int listener;              /* -1: nobody is expected */
+	int64_t listen_until;      /* ms */
+	int64_t next_second;       /* ms */
+	struct jst_talk talk[CONNECTIONS];
+	_Alignas(8) unsigned char packet[JST_PACKET_MAX];
+	unsigned char reap[JST_REAP_SCRATCH];
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static void stop_listening(struct jst_serve *serve)
+{
+	if (serve->listener < 0)
+		return;
+	jst_marker_listen(serve->marker, "");
+	close(serve->listener);
+	serve->listener = -1;
+}
+
+/* A socket with a name that the kernel chooses, in no file system. */
+static bool start_listening(struct jst_serve *serve)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	socklen_t size = sizeof(sa_family_t);
+	char name[sizeof(serve->marker->socket_name)] = "";
+	const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return false;
+	if (bind(fd, (struct sockaddr *)&address, size) < 0 || listen(fd, CONNECTIONS) < 0 || (size = sizeof(address), getsockname(fd, (struct sockaddr *)&address, &size) < 0) ||
+	    size <= offsetof(struct sockaddr_un, sun_path) + 1 || size - offsetof(struct sockaddr_un, sun_path) > sizeof(name)) {
+		close(fd);
+		return false;
+	}
+	memcpy(name, address.sun_path + 1, size - offsetof(struct sockaddr_un, sun_path) - 1);
+	serve->listener = fd;
+	jst_marker_listen(serve->marker, name);
+	return true;
+}
+
+void jst_serve_listen(struct jst_serve **serve, struct jst_marker *marker, struct jst_clock *clock)
+{
+	if (!*serve) {
+		struct jst_serve *new = mmap(NULL, sizeof(*new), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (new == MAP_FAILED)
+			return;
+		new->marker = marker;
+		new->clock = clock;
+		new->listener = -1;
+		new->next_second = now_ms() + 1000;
+		for (int i = 0; i < CONNECTIONS; i++)
+			new->talk[i].fd = -1;
+		*serve = new;
+	}
+	(*serve)->listen_until = now_ms() + JST_LISTEN_MS;
+	if ((*serve)->listener < 0)
+		start_listening(*serve);
+	else
+		/* The CLI that rang waits for a change. */
+		jst_marker_listen(marker, marker->socket_name);
+}
+
+static void accept_one(struct jst_serve *serve, int64_t now)
+{
+	const int fd = accept4(serve->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	for (int i = 0; i < CONNECTIONS; i++) {
+		if (serve->talk[i].fd < 0) {
+			jst_talk_begin(&serve->talk[i], fd, serve->marker, serve->clock, now);
+			return;
+		}
+	}
+	close(fd);
+}
+
+/* What is due once a second, for as long as something is served. */
+static void each_second(struct jst_serve *serve)
+{
+	const uint64_t refused = atomic_exchange_explicit(&jst_process->threads_refused, 0, memory_order_relaxed);
+
+	jst_thread_reap(serve->reap);
+	for (int i = 0; i < CONNECTIONS; i++) {
+		struct jst_installed *installed = serve->talk[i].fd >= 0 ? serve->talk[i].installed : NULL;
+
+		if (!installed)
+			continue;
+		struct jst_memory *memory = &installed->run.memory;
+
+		jst_clock_adjust(serve->clock, &memory->header->clock);
+		jst_sample_permit(memory);
+		jst_sample_title(memory->header);
+		jst_sample_comms(memory);
+		atomic_fetch_add_explicit(&memory->header->losses[JST_LOSS_THREADS], refused, memory_order_relaxed);
+	}
+}
+
+static bool anything(const struct jst_serve *serve)
+{
+	if (serve->listener >= 0)
+		return true;
+	for (int i = 0; i < CONNECTIONS; i++)
+		if (serve->talk[i].fd >= 0)
+			return true;
+	return false;
+}
+
+void jst_serve_end(struct jst_serve **serve)
+{
+	if (!*serve)
+		return;
+	stop_listening(*serve);
+	for (int i = 0; i < CONNECTIONS; i++)
+		jst_talk_end(&(*serve)->talk[i]);
+	munmap(*serve, sizeof(**serve));
+	*serve = NULL;
+}
+
+void jst_serve_step(struct jst_serve **pointer, int timeout_ms)
+{
+	struct jst_serve *serve = *pointer;
+	struct pollfd poll_set[1 + CONNECTIONS];
+
+	poll_set[0] = (struct pollfd){ .fd = serve->listener, .events = POLLIN };
+	for (int i = 0; i < CONNECTIONS; i++)
+		poll_set[1 + i] = (struct pollfd){ .fd = serve->talk[i].fd, .events = (short)(POLLIN | (serve->talk[i].list_next ? POLLOUT : 0)) };
+	const int ready = poll(poll_set, 1 + CONNECTIONS, timeout_ms);
+	const int64_t now = now_ms();
+
+	for (int i = 0; i < CONNECTIONS; i++) {
+		struct jst_talk *talk = &serve->talk[i];
+		bool goes_on = true;
+
+		if (talk->fd < 0)
+			continue;
+		if (ready > 0 && poll_set[1 + i].revents & POLLOUT)
+			goes_on = jst_talk_list(talk, serve->packet);
+		if (goes_on && ready > 0 && poll_set[1 + i].revents & ~POLLOUT)
+			goes_on = jst_talk_receive(talk, serve->packet, now);
+		if (!goes_on || now >= talk->deadline)
+			jst_talk_end(talk);
+	}
+	if (serve->listener >= 0) {
+		if (ready > 0 && poll_set[0].revents & POLLIN)
+			accept_one(serve, now);
+		else if (now >= serve->listen_until)
+			stop_listening(serve);
+	}
+	if (now >= serve->next_second) {
+		serve->next_second = now + 1000;
+		each_second(serve);
+	}
+	if (!anything(serve))
+		jst_serve_end(pointer);
+}

@@ -1,0 +1,27 @@
+/*
+ * The name table: bindings of the names that jstrace_fire() is called with. Each session has one, empty until then; it is made with the session, so nothing is allocated later.
+ * Any number of threads find and insert, lock-free; nothing is removed while the session lives.
+ */
+#ifndef JST_TABLE_H
+#define JST_TABLE_H
+
+#include "install.h"
+#include "jstrace.h"
+
+/* A binding that is too many for the table, made for one event on the stack. */
+struct jst_unkept {
+	struct jst_binding binding;
+	uint16_t clause[JST_MAX_CLAUSES];
+	struct jst_field_binding field[JST_MAX_FIELDS];
+};
+
+/* XXH3 of the name mixed with the fields' names and types: what a binding depends on. Never 0. Context: any. */
+uint64_t jst_table_hash(struct jst_string name, const struct jst_field *fields, uint32_t count);
+
+/* The binding of probe in the session, from the table, or made and kept there, or, where that is not possible, made in *unkept. NULL: no clause matches. Context: probe. */
+const struct jst_binding *jst_table_find(struct jst_installed *installed, const struct jst_probe *probe, uint64_t hash, struct jst_unkept *unkept);
+
+/* Whether some clause of the session's program has a pattern for the name; found by its hash after the first time. Context: probe. */
+bool jst_table_matches(struct jst_installed *installed, struct jst_string name);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * Thread records: entering and leaving an event, and taking back the records of threads that are gone.
+ */
+#ifndef JST_THREAD_H
+#define JST_THREAD_H
+
+#include "process.h"
+
+/*
+ * Begins an event on this thread; the sequence is odd then. frame: the address of the caller's frame, to tell an event inside another from one that siglongjmp() left. watchers: bits of the sessions that would
+ * run, for counting. NULL: not now, and it was counted (nested, or no record left). Context: probe.
+ */
+struct jst_thread *jst_thread_enter(uintptr_t frame, uint32_t watchers);
+
+/* Ends the event. Context: probe, the thread that entered. */
+static inline void jst_thread_leave(struct jst_thread *thread)
+{
+	const uint64_t sequence = atomic_load_explicit(&thread->sequence, memory_order_relaxed);
+
+	/* The frame first: a signal handler's probe between the two stores takes itself for nested, which is right. */
+	atomic_store_explicit(&thread->frame, UINTPTR_MAX, memory_order_relaxed);
+	/* Pairs with the acquire in quiesce.c: what the event did has been done before the agent frees. */
+	atomic_store_explicit(&thread->sequence, sequence + 1, memory_order_release);
+}
+
+/* True while this thread is inside an event: for the fork handler. Context: any. */
+bool jst_thread_inside(void);
+
+/* Frees the records whose thread is gone. One caller. scratch: JST_REAP_SCRATCH bytes. Context: agent. */
+enum { JST_REAP_SCRATCH = 2 * JST_SLOTS * (int)sizeof(uint16_t) };
+void jst_thread_reap(void *scratch);
+
+/* Whether a thread of this process with that tid exists. Context: agent. */
+bool jst_thread_alive(int32_t tid);
+
+#endif
