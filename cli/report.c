@@ -57,14 +57,12 @@ void report_free(struct report *report)
 	free(report);
 }
 
-/* A pattern as written: in quotes it is literal. */
+/* A pattern that was quoted is literal, which its text does not tell any more: equal text matches in any case. */
 static bool matches(const char *pattern, struct jst_string name)
 {
 	const size_t length = strlen(pattern);
 
-	if (length >= 2 && pattern[0] == '"' && pattern[length - 1] == '"')
-		return length - 2 == name.length && memcmp(pattern + 1, name.bytes, name.length) == 0;
-	return jst_pattern_match((struct jst_string){ pattern, (uint32_t)length }, true, name);
+	return (length == name.length && memcmp(pattern, name.bytes, length) == 0) || jst_pattern_match((struct jst_string){ pattern, (uint32_t)length }, true, name);
 }
 
 static void see(struct report *report, struct jst_string name)
