@@ -59,7 +59,7 @@ start() {
 
 # start_httpd [OPTION…]: a server on a free port; sets $httpd (pid) and $port.
 start_httpd() {
-	start httpd "$build/examples/httpd" -p 0 --stats "$@"
+	start httpd "$build/examples/httpd" -p 0 "$@"
 	httpd=$pid
 	wait_for 10 grep -q '^listening on ' "$work/httpd.out" || fail "httpd does not listen"
 	port=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' "$work/httpd.out")

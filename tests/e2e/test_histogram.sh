@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 need wrk
 
-start_httpd -w 2
+start_httpd -w 2 --stats
 start jstrace "$jstrace" -v --format json -e 'request:end < @lat = hist(now - start[id]) >' -p "$httpd"
 tracer=$pid
 attached jstrace "$httpd"

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 need wrk
 
-start_httpd -w 2
+start_httpd -w 2 --stats
 start one "$jstrace" -v --format json -e 'request:end < @lat = hist(now - start[id]) >' -p "$httpd"
 one=$pid
 start two "$jstrace" -v --format json -e 'request:start < @n[path, method] = count() > request:end /status != 200/ < @bad[status] = count() >' -p "$httpd"
@@ -18,7 +18,7 @@ finished "$one" 10
 finished "$two" 10
 [ "$code" = 0 ] || fail "the second ended with $code"
 
-value() { sed -n "s/.*\"name\":\"$2\".*\"key\":$3.*\"$4\":\\([0-9]*\\).*/\\1/p" "$work/$1.out"; }
+value() { sed -n "s|.*\"name\":\"$2\".*\"key\":$3.*\"$4\":\\([0-9]*\\).*|\\1|p" "$work/$1.out"; }
 all=$(stat_of all count)
 missing=$(stat_of missing count)
 [ "$(value one @lat '\[\]' count)" = "$all" ] || fail "the first counted $(value one @lat '\[\]' count) of $all"

@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# Attaching to real targets: exact counts, lists, several processes, those that come and go, and how it all ends.
+. "$(dirname "$0")/cli.sh"
+
+start_target one
+one=$target
+
+# Lists: fields, types and place; as text and as JSON; patterns.
+run 0 -l -p "$one"
+grep -Eq '^work:start +id int +[^ ]*cli_target\.c:[0-9]+ +cli_target\['"$one"'\]$' "$work/run.out" || fail "work:start is not listed"
+grep -Eq '^work:end +id int, status int, path string ' "$work/run.out" || fail "work:end is not listed"
+run 0 -l --format json -p "$one" 'odd:*'
+[ "$(grep -c '"type":"probe"' "$work/run.out")" = 1 ] || fail "the pattern does not select"
+out '"fields":[{"name":"text","type":"string"}]'
+out "\"pid\":$one"
+run 1 -l -p "$one" 'no:such*'
+err "no probe matches"
+
+# Every event is counted, once; Ctrl-C prints the results.
+jst exact --format json -p "$one" -e 'work:end < @n = count(); @by[status] = count(); @lat = hist(now - start[id]) >'
+order one fire 1000
+order one threads 4 1000
+end_jst 0
+grep -q '"name":"@n".*"value":5000' "$work/exact.out" || fail "not 5000 events"
+grep -q '"name":"@by".*"key":\[200\].*"value":4500' "$work/exact.out" || fail "not 4500 of status 200"
+grep -q '"name":"@lat".*"count":5000' "$work/exact.out" || fail "not 5000 spans"
+head -n 1 "$work/exact.out" | grep -q "\"type\":\"process\",\"event\":\"attach\",\"pid\":$one" || fail "no process object first"
+tail -n 1 "$work/exact.out" | grep -q '"type":"end".*"lost":0' || fail "no end object last"
+
+# A session that has ended left nothing: another one begins from nothing.
+jst again --format json -p "$one" -e 'work:end < @n = count() >'
+order one fire 10
+end_jst 0
+grep -q '"name":"@n".*"value":10\b' "$work/again.out" || fail "not 10 events"
+
+# Records arrive in order; what terminals must not get is escaped.
+jst records -p "$one" -e 'work:end < printf("%d\n", id) > odd:text < print(text) >'
+order one fire 100
+order one text
+end_jst 0
+sed -n '/^[0-9]*$/p' "$work/records.out" >"$work/ids"
+sort -n "$work/ids" | cmp -s - "$work/ids" || fail "records out of order"
+[ "$(grep -c '' "$work/ids")" = 100 ] || fail "not 100 records"
+grep -q $'\33' "$work/records.out" && fail "an escape sequence reached the output"
+grep -qF 'a\x1b[31mb' "$work/records.out" || fail "the text did not arrive"
+
+# exit() in a target ends the session with its code, with what was counted until then.
+jst exits -p "$one" -e 'work:end < @n = count() > work:end /status == 500/ < exit(9) >'
+order one fire 20
+finished "$tracer" 10
+[ "$code" = 9 ] || fail "exit(9) gave $code"
+grep -q '@n' "$work/exits.out" || fail "exit() without results"
+
+# BEGIN's variables go along; its exit() attaches to nobody.
+jst begins --format json -p "$one" -e 'BEGIN < wanted = 500 > work:end /status == wanted/ < @n = count() >'
+order one fire 100
+end_jst 0
+grep -q '"name":"@n".*"value":10\b' "$work/begins.out" || fail "the variable of BEGIN did not arrive"
+run 4 -v -p "$one" -e 'BEGIN < exit(4) > work:end < @n = count() >'
+grep -q attached "$work/run.err" && fail "attached after exit() in BEGIN"
+
+# A pattern that matches nothing, and a sibling that does not exist, are told.
+jst misspelt -p "$one" -e 'work:ends < @n = count() > work:end < @lat = hist(now - strat[id]) >'
+end_jst 0
+grep -q "no probe matches work:ends.*did you mean work:end" "$work/misspelt.err" || fail "the misspelt pattern is not told"
+grep -q "no probe matches work:strat" "$work/misspelt.err" || fail "the misspelt sibling is not told"
+grep -q 'no data' "$work/misspelt.out" || fail "no 'no data'"
+
+# Losses are told with the option that raises the limit.
+jst loses --format json --string-size 64 -p "$one" -e 'work:end < @n[cat(path, path, path, path, path, path, path, path, path, path, path, path, path, path)] = count() >'
+order one fire 10
+end_jst 0
+grep -q 'strings cut (see --string-size)' "$work/loses.err" || fail "cut strings are not told"
+grep -q '"type":"loss","reason":"strings cut","count":10' "$work/loses.out" || fail "no loss object"
+
+# Two processes: side by side, merged, one that is named but cannot be traced makes the run fail in the end.
+start_target two
+two=$target
+jst both --format json -p "$one,$two" -e 'work:end < @n = count(); @by[pid] = count() >'
+attached both "$one"
+order one fire 30
+order two fire 12
+end_jst 0
+grep -q '"name":"@n".*"value":42' "$work/both.out" || fail "not merged to 42"
+grep -q "\"key\":\[$two\].*\"value\":12" "$work/both.out" || fail "not 12 of the second"
+jst partly --format json -p "$one" -p 4194304 -e 'work:end < @n = count() >' -p "$two"
+order two fire 5
+end_jst 1
+grep -q 'no process 4194304' "$work/partly.err" || fail "the missing process is not told"
+grep -q '"name":"@n".*"value":5\b' "$work/partly.out" || fail "the others were not traced"
+
+# A stopped process: told so, and the other one starts meanwhile.
+kill -STOP "$one"
+target=$two
+jst stopped --format json -p "$one,$two" -e 'work:end < @n = count() >'
+order two fire 7
+wait_for 10 grep -q "process $one .*is stopped.*kill -CONT $one" "$work/stopped.err" || fail "the stopped process is not told"
+end_jst 1
+kill -CONT "$one"
+grep -q '"name":"@n".*"value":7\b' "$work/stopped.out" || fail "the other one was not traced"
+
+# By title; one that starts later joins; the session ends when none is left.
+cp "$work/cli_target" "$work/titled_target"
+start_target early "$work/titled_target"
+early=$target
+jst title --format json -t 'titled_*' -e 'work:end < @n = count() > process:attach < printf("+%d\n", pid) > process:exit < printf("-%d %s\n", pid, reason) >'
+start_target late "$work/titled_target"
+attached title "$target"
+order early fire 3
+order late fire 4
+echo 'exit 0' >"$work/early.fifo"
+echo 'exit 3' >"$work/late.fifo"
+finished "$tracer" 10
+[ "$code" = 0 ] || fail "exit code $code after all have exited"
+grep -q '"name":"@n".*"value":7\b' "$work/title.out" || fail "not 7 of the two"
+grep -qF "+$early" "$work/title.out" || fail "process:attach did not run"
+grep -qF -- "-$early exited" "$work/title.out" || fail "process:exit did not run"
+grep -q '"event":"exit".*"reason":"exited with code 3"' "$work/title.out" || fail "the exit code is not told"
+
+# The end of a named target: killed, exec.
+target=$two
+jst killed --format json -p "$two" -e 'work:end < @n = count() >'
+order two fire 11
+kill -KILL "$two"
+finished "$tracer" 10
+[ "$code" = 1 ] || fail "exit code $code after the target was killed"
+grep -q "process $two (cli_target) was killed by SIGKILL" "$work/killed.err" || fail "the kill is not told"
+grep -q '"name":"@n".*"value":11' "$work/killed.out" || fail "the results did not survive"
+target=$one
+jst execs -p "$one" -e 'work:end < @n = count() >'
+order one fire 2
+echo exec >"$work/one.fifo"
+finished "$tracer" 10
+[ "$code" = 0 ] || fail "exit code $code after exec"
+grep -q "process $one (cli_target) became another program" "$work/execs.err" || fail "the exec is not told"

@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# The command line without any target: actions, exit codes, where scripts come from and output goes to.
+. "$(dirname "$0")/cli.sh"
+
+# What needs no target runs without one, and ends by itself.
+run 0 -e 'BEGIN < printf("hello %d\n", 6 * 7) >'
+[ "$(cat "$work/run.out")" = "hello 42" ] || fail "BEGIN printed something else"
+[ ! -s "$work/run.err" ] || fail "something was said"
+run 3 -e 'BEGIN < exit(3) > END < printf("end\n") >'
+out end
+run 0 -e 'BEGIN < printf("one\n") >' -e 'BEGIN < printf("two\n") >'
+[ "$(cat "$work/run.out")" = $'one\ntwo' ] || fail "several -e are not joined"
+run 0 -e 'tick-20ms < $n = 1; printf("tick\n") >' --duration 150ms
+ticks=$(grep -c tick "$work/run.out")
+[ "$ticks" -ge 2 ] && [ "$ticks" -le 7 ] || fail "$ticks ticks of 20 ms in 150 ms"
+run 5 -e 'tick-10ms < n++; > tick-10ms /n == 3/ < exit(5) >'
+
+# Scripts: from a file, from standard input, executable, with arguments.
+printf '#!%s -q\nBEGIN { printf("%%s %%d of %%d\\n", $1, $2 / 1ms, $#); }\n' "$jstrace" >"$work/script.jst"
+chmod +x "$work/script.jst"
+run 0 "$work/script.jst" word 10ms
+out "word 10 of 2"
+"$work/script.jst" word 7ms >"$work/run.out" 2>"$work/run.err" || fail "the script does not run by itself"
+out "word 7 of 2"
+echo 'BEGIN { printf("from stdin\n"); }' | "$jstrace" - >"$work/run.out" || fail "a script on standard input does not run"
+out "from stdin"
+run 2 "$work/missing.jst"
+err "cannot open"
+run 2 'request:end < @ = count() >'
+err "a program is given with -e"
+run 2 "$work/script.jst" word
+err '$2'
+
+# Errors of script and command line: 2, with the place.
+run 2 -e 'request:end < @lat = histo(1) >'
+err "-e:1:22: error"
+err "did you mean 'hist'?"
+run 2 -n -e 'request:end < '
+run 0 -n -e 'request:end < @ = count() >'
+[ ! -s "$work/run.out" ] || fail "-n printed something"
+run 2
+err "no script"
+run 2 --durtion 5 -e x
+err "did you mean '--duration'?"
+run 2 -e 'BEGIN < exit() >' --memory much
+run 0 --help
+out "Exit codes"
+run 0 -V
+out "jstrace "
+
+# Dumps need no target either.
+for mode in tokens tree bytecode; do
+	run 0 --dump=$mode -e 'request:end < @lat = hist(now - start[id]) >'
+	[ -s "$work/run.out" ] || fail "the dump of $mode is empty"
+done
+run 2 -d bytecode -e 'request:end < '
+
+# Output: a file, a full disk, a reader that has gone.
+run 0 -o "$work/file" -e 'BEGIN < printf("kept\n") >'
+[ "$(cat "$work/file")" = kept ] || fail "-o did not write"
+[ ! -s "$work/run.out" ] || fail "-o wrote to standard output"
+run 1 -o "$work/no/such/place" -e 'BEGIN < printf("x\n") >'
+err "cannot open"
+run 1 -o /dev/full -e 'BEGIN < printf("x\n") >'
+err "cannot write the results: No space left"
+[ "$(grep -c '' "$work/run.err")" = 1 ] || fail "the full disk is told more than once"
+{ timeout 20 "$jstrace" -e 'tick-5ms < printf("x\n") >' 2>"$work/run.err"; echo $? >"$work/code"; } | head -n 1 >/dev/null
+[ "$(cat "$work/code")" = 1 ] || fail "a reader that has gone: exit code $(cat "$work/code")"
+[ ! -s "$work/run.err" ] || fail "a reader that has gone is told about"
+
+# Nobody to trace.
+run 1 -e 'request:end < @ = count() >' -t 'no-such-title-*'
+err "no instrumented process matches"
+run 1 -e 'request:end < @ = count() >' -p 4194304
+err "no process 4194304"
+run 1 -l -t 'no-such-title-*'
+
+# Signals end it in good order; SIGTERM as well, and a hang-up that nohup ignores does not.
+for signal in INT TERM HUP; do
+	start "sig$signal" "$jstrace" -e 'BEGIN < printf("begun\n") > tick-1h < $x = 1 > END < printf("end\n") >'
+	wait_for 10 grep -q begun "$work/sig$signal.out" || fail "it does not begin"
+	kill -"$signal" "$pid"
+	finished "$pid" 10
+	[ "$code" = 0 ] || fail "SIG$signal: exit code $code"
+	grep -q '^end' "$work/sig$signal.out" || fail "SIG$signal: END did not run"
+done
