@@ -178,7 +178,11 @@ void check_action(struct checker *checker, struct statement *statement)
 
 	statement->action = ACTION_NONE;
 	if (call->type != EXPRESSION_CALL || call->parenthesised) {
+		uint32_t errors = checker->diagnostics->errors;
+
 		check_expression(checker, call);
+		if (checker->diagnostics->errors != errors)
+			return;
 		diagnostics_add(checker->diagnostics, DIAGNOSTIC_NO_EFFECT, call->at);
 		diagnostics_help(checker->diagnostics, "expected an assignment or a call");
 		return;

@@ -27,6 +27,9 @@ struct lexer {
 	uint32_t depth;
 	struct location comment;   /* of the last // comment that follows other text on its line, inside the body; line 0: none */
 	int token_line;            /* where the last token ended */
+	int before_line;           /* and the one before it */
+	bool broken_string;        /* a string was not closed */
+	bool given_up;             /* the rest of the text is not read, which was reported */
 	int angle_line;            /* where the last '<' body was closed; 0: nowhere */
 };
 
@@ -37,7 +40,7 @@ union YYSTYPE;
 /* The next token and its place; 0 at the end. What is no token is reported and comes out as YYerror. Context: any. */
 int lexer_next(union YYSTYPE *value, struct location *at, struct lexer *lexer);
 
-/* Says which bracket is still open at the end of the text, if one is. False: none is. Context: any. */
+/* Says which bracket is still open at the end of the text, if one is and that was not reported yet. False: none is. Context: any. */
 bool lexer_report_open(struct lexer *lexer);
 
 #endif

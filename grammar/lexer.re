@@ -47,17 +47,17 @@ static void note_comment(struct lexer *lexer, const char *from)
 
 static void open_bracket(struct lexer *lexer, char open, struct location at)
 {
-	if (lexer->depth < LEXER_NESTING)
-		lexer->brackets[lexer->depth] = (struct bracket){ open, at };
-	else if (lexer->depth == LEXER_NESTING)
-		diagnostics_add(lexer->script->diagnostics, DIAGNOSTIC_TOO_DEEP, at, LEXER_NESTING);
-	lexer->depth++;
+	if (lexer->depth < LEXER_NESTING) {
+		lexer->brackets[lexer->depth++] = (struct bracket){ open, at };
+		return;
+	}
+	/* Nobody wrote that by hand: the rest is not read. */
+	diagnostics_add(lexer->script->diagnostics, DIAGNOSTIC_TOO_DEEP, at, LEXER_NESTING);
+	lexer->given_up = true;
 }
 
 static char top_bracket(const struct lexer *lexer)
 {
-	if (lexer->depth > LEXER_NESTING)
-		return '{';
 	return lexer->depth ? lexer->brackets[lexer->depth - 1].open : '\0';
 }
 
@@ -70,7 +70,7 @@ static void drop_parentheses(struct lexer *lexer)
 /* ')' or ']': closes its own bracket, and those inside that were left open; one that matches nothing is left to the parser. */
 static void close_parenthesis(struct lexer *lexer, char open)
 {
-	for (uint32_t depth = lexer->depth; depth > 0 && depth <= LEXER_NESTING; depth--) {
+	for (uint32_t depth = lexer->depth; depth > 0; depth--) {
 		char at = lexer->brackets[depth - 1].open;
 
 		if (at == open) {
@@ -107,13 +107,18 @@ static void close_brace(struct lexer *lexer)
 
 bool lexer_report_open(struct lexer *lexer)
 {
-	if (!lexer->depth || lexer->depth > LEXER_NESTING)
+	if (lexer->given_up)
+		return true;
+	if (!lexer->depth)
 		return false;
 
 	const struct bracket *bracket = &lexer->brackets[lexer->depth - 1];
 	struct diagnostics *diagnostics = lexer->script->diagnostics;
 
-	if (bracket->open == '(' || bracket->open == '[') {
+	if (lexer->broken_string) {
+		/* It swallowed what would have closed the bracket. */
+		return true;
+	} else if (bracket->open == '(' || bracket->open == '[') {
 		diagnostics_add(diagnostics, DIAGNOSTIC_UNCLOSED_BRACKET, bracket->at, bracket->open == '(' ? "(" : "[");
 		if (lexer->brackets[0].open == '<')
 			diagnostics_help(diagnostics, "expected '%s' before the end of the body", bracket->open == '(' ? ")" : "]");
@@ -228,6 +233,22 @@ static bool is_definition(const struct name *pattern)
 	return !strcmp(pattern->text, "fn") || !strcmp(pattern->text, "import") || !strcmp(pattern->text, "const") || !strcmp(pattern->text, "arg");
 }
 
+/* Goes on at what ends the definition, so that it is one mistake. */
+static void skip_definition(struct lexer *lexer, const char *from)
+{
+	int depth = 0;
+	const char *at = lexer->cursor;
+
+	for (; at < lexer->limit; at++) {
+		if (*at == '{')
+			depth++;
+		else if ((*at == '}' && --depth <= 0) || (*at == ';' && depth == 0))
+			break;
+	}
+	lexer->cursor = at;
+	count_lines(lexer, from);
+}
+
 static int pattern(struct lexer *lexer, union YYSTYPE *value, const char *from, struct location at)
 {
 	value->name = copy(lexer, from);
@@ -235,6 +256,7 @@ static int pattern(struct lexer *lexer, union YYSTYPE *value, const char *from, 
 		return PATTERN;
 	diagnostics_add(lexer->script->diagnostics, DIAGNOSTIC_DEFINITION, at, value->name.text);
 	diagnostics_help(lexer->script->diagnostics, "definitions are not known; a probe of that name is written \"%s\"", value->name.text);
+	skip_definition(lexer, from);
 	return YYerror;
 }
 
@@ -291,7 +313,7 @@ int lexer_next(union YYSTYPE *value, struct location *at, struct lexer *lexer)
 
 again:
 	start = lexer->cursor;
-	if (start >= lexer->limit) {
+	if (start >= lexer->limit || lexer->given_up) {
 		*at = place(lexer, start);
 		return YYEOF;
 	}
@@ -319,7 +341,7 @@ again:
 		lexer->cursor = lexer->limit;
 		count_lines(lexer, start);
 		*at = place(lexer, lexer->cursor);
-		lexer->depth = 0;
+		lexer->given_up = true;
 		return YYerror;
 	}
 	<*> string           { TAKE; value->name = unescape(lexer, start + 1, cursor - 1); TOKEN(STRING); }
@@ -328,6 +350,7 @@ again:
 		diagnostics_add(lexer->script->diagnostics, DIAGNOSTIC_UNCLOSED_STRING, *at);
 		diagnostics_help(lexer->script->diagnostics, "a string ends in its line, with '\"'; a line break in it is \\n");
 		value->name = (struct name){ "", 0 };
+		lexer->broken_string = true;
 		TOKEN(STRING);
 	}
 	<*> ";"              { TAKE; drop_parentheses(lexer); if (lexer->condition == yycpredicate) leave(lexer); TOKEN(SEMICOLON); }
@@ -401,6 +424,7 @@ again:
 #undef TAKE
 #undef TOKEN
 found:
+	lexer->before_line = lexer->token_line;
 	lexer->token_line = lexer->line;
 	return token;
 }

@@ -109,81 +109,81 @@ static struct statement *at_operator(struct statement *statement, enum operator 
 
 script:
 	clauses
-|	clauses head                            { tree_add(script, $head); }
+|	clauses head                                    { tree_add(script, $head); }
 |	clauses error
 ;
 
 clauses:
 	%empty
 |	clauses SEMICOLON
-|	clauses head SEMICOLON                        { tree_add(script, $head); }
-|	clauses head body                       { $head->has_body = true; $head->body = $body.block; $head->angle_line = $body.angle_line; tree_add(script, $head); }
-|	clauses error SEMICOLON                       { yyerrok; }
-|	clauses error body                      { yyerrok; }
-|	clauses error '}'                       { yyerrok; }
+|	clauses head SEMICOLON                          { tree_add(script, $head); }
+|	clauses head body                               { $head->has_body = true; $head->body = $body.block; $head->angle_line = $body.angle_line; tree_add(script, $head); }
+|	clauses error SEMICOLON                         { yyerrok; }
+|	clauses error body                              { yyerrok; }
+|	clauses error '}'                               { yyerrok; }
 ;
 
 head:
-	patterns                                { $$ = tree_clause(script, @$, $1.first, $1.last); }
-|	patterns predicate                      { $$ = tree_clause(script, @1, $1.first, $1.last); $$->predicate = $2; }
+	patterns                                        { $$ = tree_clause(script, @$, $1.first, $1.last); }
+|	patterns predicate                              { $$ = tree_clause(script, @1, $1.first, $1.last); $$->predicate = $2; }
 ;
 
 patterns:
-	pattern                                 { $$ = (struct pattern_list){ $1, $1 }; }
-|	patterns ',' pattern                    { $$ = $1; $$.last->next = $3; $$.last = $3; }
+	pattern                                         { $$ = (struct pattern_list){ $1, $1 }; }
+|	patterns ',' pattern                            { $$ = $1; $$.last->next = $3; $$.last = $3; }
 ;
 
 pattern:
-	PATTERN                                 { $$ = tree_pattern(script, @1, $1, false); }
-|	STRING                                  { $$ = tree_pattern(script, @1, $1, true); }
+	PATTERN                                         { $$ = tree_pattern(script, @1, $1, false); }
+|	STRING                                          { $$ = tree_pattern(script, @1, $1, true); }
 ;
 
 predicate:
 	PREDICATE_OPEN expression PREDICATE_CLOSE { $$ = $2; }
-|	PREDICATE_OPEN error PREDICATE_CLOSE    { $$ = NULL; yyerrok; }
-|	PREDICATE_OPEN error                    { $$ = NULL; }
+|	PREDICATE_OPEN error PREDICATE_CLOSE            { $$ = NULL; yyerrok; }
+|	PREDICATE_OPEN error                            { $$ = NULL; }
 ;
 
 body:
-	'{' statements '}'                      { $$ = (struct body){ $2, 0 }; }
-|	ANGLE_OPEN statements ANGLE_CLOSE       { $$ = (struct body){ $2, @3.line }; }
+	'{' statements '}'                              { $$ = (struct body){ $2, 0 }; }
+|	ANGLE_OPEN statements ANGLE_CLOSE               { $$ = (struct body){ $2, @3.line }; }
 ;
 
 block:
-	'{' statements '}'                      { $$ = $2; }
+	'{' statements '}'                              { $$ = $2; }
 ;
 
 statements:
 	terminated
-|	terminated simple                       { $$ = tree_append($1, $2); }
-|	terminated error
+|	terminated simple                               { $$ = tree_append($1, $2); }
+|	terminated error                                        { yyerrok; $$ = $1; }
 ;
 
 terminated:
-	%empty                                  { $$ = no_block; }
+	%empty                                          { $$ = no_block; }
 |	terminated SEMICOLON
-|	terminated simple SEMICOLON                   { $$ = tree_append($1, $2); }
-|	terminated compound                     { $$ = tree_append($1, $2); }
-|	terminated error SEMICOLON                    { yyerrok; $$ = $1; }
+|	terminated simple SEMICOLON                     { $$ = tree_append($1, $2); }
+|	terminated compound                             { $$ = tree_append($1, $2); }
+|	terminated error SEMICOLON                      { yyerrok; $$ = $1; }
 ;
 
 simple:
-	expression                              { $$ = tree_statement(script, STATEMENT_CALL, @$, NULL, $1); }
-|	expression ASSIGN expression            { $$ = at_operator(tree_statement(script, STATEMENT_ASSIGN, @$, $1, $3), 0, @2); }
-|	expression COMPOUND expression          { $$ = at_operator(tree_statement(script, STATEMENT_COMPOUND, @$, $1, $3), $2, @2); }
-|	expression INCREMENT                    { $$ = at_operator(tree_statement(script, STATEMENT_INCREMENT, @$, $1, NULL), OPERATOR_ADD, @2); }
-|	expression DECREMENT                    { $$ = at_operator(tree_statement(script, STATEMENT_DECREMENT, @$, $1, NULL), OPERATOR_SUB, @2); }
-|	DELETE expression                       { $$ = tree_statement(script, STATEMENT_DELETE, @$, $2, NULL); }
-|	EMIT                                    { $$ = tree_statement(script, STATEMENT_EMIT, @$, NULL, NULL); }
-|	EMIT OPEN arguments CLOSE                  { $$ = tree_statement(script, STATEMENT_EMIT, @$, NULL, NULL); $$->list = $3; }
-|	BREAK                                   { $$ = tree_statement(script, STATEMENT_BREAK, @$, NULL, NULL); }
-|	CONTINUE                                { $$ = tree_statement(script, STATEMENT_CONTINUE, @$, NULL, NULL); }
-|	RETURN                                  { $$ = tree_statement(script, STATEMENT_RETURN, @$, NULL, NULL); }
+	expression                                      { $$ = tree_statement(script, STATEMENT_CALL, @$, NULL, $1); }
+|	expression ASSIGN expression                    { $$ = at_operator(tree_statement(script, STATEMENT_ASSIGN, @$, $1, $3), 0, @2); }
+|	expression COMPOUND expression                  { $$ = at_operator(tree_statement(script, STATEMENT_COMPOUND, @$, $1, $3), $2, @2); }
+|	expression INCREMENT                            { $$ = at_operator(tree_statement(script, STATEMENT_INCREMENT, @$, $1, NULL), OPERATOR_ADD, @2); }
+|	expression DECREMENT                            { $$ = at_operator(tree_statement(script, STATEMENT_DECREMENT, @$, $1, NULL), OPERATOR_SUB, @2); }
+|	DELETE expression                               { $$ = tree_statement(script, STATEMENT_DELETE, @$, $2, NULL); }
+|	EMIT                                            { $$ = tree_statement(script, STATEMENT_EMIT, @$, NULL, NULL); }
+|	EMIT OPEN arguments CLOSE                       { $$ = tree_statement(script, STATEMENT_EMIT, @$, NULL, NULL); $$->list = $3; }
+|	BREAK                                           { $$ = tree_statement(script, STATEMENT_BREAK, @$, NULL, NULL); }
+|	CONTINUE                                        { $$ = tree_statement(script, STATEMENT_CONTINUE, @$, NULL, NULL); }
+|	RETURN                                          { $$ = tree_statement(script, STATEMENT_RETURN, @$, NULL, NULL); }
 ;
 
 compound:
 	if
-|	WHILE OPEN expression CLOSE block          { $$ = tree_compound(script, tree_statement(script, STATEMENT_WHILE, @1, NULL, $3), $5, no_block); }
+|	WHILE OPEN expression CLOSE block               { $$ = tree_compound(script, tree_statement(script, STATEMENT_WHILE, @1, NULL, $3), $5, no_block); }
 |	FOR OPEN LOCAL ':' expression RANGE expression CLOSE block {
 		struct expression *local = tree_named(script, EXPRESSION_LOCAL, @3, $3, no_arguments, false);
 		struct statement *loop = tree_statement(script, STATEMENT_FOR, @1, local, $5);
@@ -191,7 +191,7 @@ compound:
 		loop->end = $7;
 		$$ = tree_compound(script, loop, $9, no_block);
 	}
-|	FOR OPEN LOCAL ':' expression CLOSE block  { $$ = tree_compound(script, tree_statement(script, STATEMENT_FOR, location_of(@1, @6), NULL, $5), $7, no_block); }
+|	FOR OPEN LOCAL ':' expression CLOSE block       { $$ = tree_compound(script, tree_statement(script, STATEMENT_FOR, location_of(@1, @6), NULL, $5), $7, no_block); }
 |	FOR OPEN LOCAL ',' locals ':' expression CLOSE block { $$ = tree_compound(script, tree_statement(script, STATEMENT_FOR, location_of(@1, @8), NULL, $7), $9, no_block); }
 ;
 
@@ -201,37 +201,37 @@ locals:
 ;
 
 if:
-	IF OPEN expression CLOSE block             { $$ = tree_compound(script, tree_statement(script, STATEMENT_IF, @1, NULL, $3), $5, no_block); }
-|	IF OPEN expression CLOSE block ELSE block  { $$ = tree_compound(script, tree_statement(script, STATEMENT_IF, @1, NULL, $3), $5, $7); }
-|	IF OPEN expression CLOSE block ELSE if     { $$ = tree_compound(script, tree_statement(script, STATEMENT_IF, @1, NULL, $3), $5, tree_append(no_block, $7)); }
+	IF OPEN expression CLOSE block                  { $$ = tree_compound(script, tree_statement(script, STATEMENT_IF, @1, NULL, $3), $5, no_block); }
+|	IF OPEN expression CLOSE block ELSE block       { $$ = tree_compound(script, tree_statement(script, STATEMENT_IF, @1, NULL, $3), $5, $7); }
+|	IF OPEN expression CLOSE block ELSE if          { $$ = tree_compound(script, tree_statement(script, STATEMENT_IF, @1, NULL, $3), $5, tree_append(no_block, $7)); }
 ;
 
 expression:
 	primary
-|	'!' expression %prec UNARY              { $$ = tree_unary(script, OPERATOR_NOT, @$, @1, $2); }
-|	'~' expression %prec UNARY              { $$ = tree_unary(script, OPERATOR_INVERT, @$, @1, $2); }
-|	'-' expression %prec UNARY              { $$ = tree_unary(script, OPERATOR_NEGATE, @$, @1, $2); }
-|	expression OR expression                { $$ = tree_binary(script, OPERATOR_LOGICAL_OR, @$, @2, $1, $3); }
-|	expression AND expression               { $$ = tree_binary(script, OPERATOR_LOGICAL_AND, @$, @2, $1, $3); }
-|	expression '|' expression               { $$ = tree_binary(script, OPERATOR_OR, @$, @2, $1, $3); }
-|	expression '^' expression               { $$ = tree_binary(script, OPERATOR_XOR, @$, @2, $1, $3); }
-|	expression '&' expression               { $$ = tree_binary(script, OPERATOR_AND, @$, @2, $1, $3); }
-|	expression EQ expression                { $$ = tree_binary(script, OPERATOR_EQ, @$, @2, $1, $3); }
-|	expression NE expression                { $$ = tree_binary(script, OPERATOR_NE, @$, @2, $1, $3); }
-|	expression '<' expression               { $$ = tree_binary(script, OPERATOR_LT, @$, @2, $1, $3); }
-|	expression LE expression                { $$ = tree_binary(script, OPERATOR_LE, @$, @2, $1, $3); }
-|	expression '>' expression               { $$ = tree_binary(script, OPERATOR_GT, @$, @2, $1, $3); }
-|	expression GE expression                { $$ = tree_binary(script, OPERATOR_GE, @$, @2, $1, $3); }
-|	expression '~' expression               { $$ = tree_binary(script, OPERATOR_MATCH, @$, @2, $1, $3); }
-|	expression NO_MATCH expression          { $$ = tree_binary(script, OPERATOR_NO_MATCH, @$, @2, $1, $3); }
-|	expression SHL expression               { $$ = tree_binary(script, OPERATOR_SHL, @$, @2, $1, $3); }
-|	expression SHR expression               { $$ = tree_binary(script, OPERATOR_SHR, @$, @2, $1, $3); }
-|	expression '+' expression               { $$ = tree_binary(script, OPERATOR_ADD, @$, @2, $1, $3); }
-|	expression '-' expression               { $$ = tree_binary(script, OPERATOR_SUB, @$, @2, $1, $3); }
-|	expression '*' expression               { $$ = tree_binary(script, OPERATOR_MUL, @$, @2, $1, $3); }
-|	expression '/' expression               { $$ = tree_binary(script, OPERATOR_DIV, @$, @2, $1, $3); }
-|	expression '%' expression               { $$ = tree_binary(script, OPERATOR_MOD, @$, @2, $1, $3); }
-|	expression IN expression                { $$ = tree_in(script, @$, @2, tree_argument(script, no_arguments, no_name, @1, $1), $3); }
+|	'!' expression %prec UNARY                      { $$ = tree_unary(script, OPERATOR_NOT, @$, @1, $2); }
+|	'~' expression %prec UNARY                      { $$ = tree_unary(script, OPERATOR_INVERT, @$, @1, $2); }
+|	'-' expression %prec UNARY                      { $$ = tree_unary(script, OPERATOR_NEGATE, @$, @1, $2); }
+|	expression OR expression                        { $$ = tree_binary(script, OPERATOR_LOGICAL_OR, @$, @2, $1, $3); }
+|	expression AND expression                       { $$ = tree_binary(script, OPERATOR_LOGICAL_AND, @$, @2, $1, $3); }
+|	expression '|' expression                       { $$ = tree_binary(script, OPERATOR_OR, @$, @2, $1, $3); }
+|	expression '^' expression                       { $$ = tree_binary(script, OPERATOR_XOR, @$, @2, $1, $3); }
+|	expression '&' expression                       { $$ = tree_binary(script, OPERATOR_AND, @$, @2, $1, $3); }
+|	expression EQ expression                        { $$ = tree_binary(script, OPERATOR_EQ, @$, @2, $1, $3); }
+|	expression NE expression                        { $$ = tree_binary(script, OPERATOR_NE, @$, @2, $1, $3); }
+|	expression '<' expression                       { $$ = tree_binary(script, OPERATOR_LT, @$, @2, $1, $3); }
+|	expression LE expression                        { $$ = tree_binary(script, OPERATOR_LE, @$, @2, $1, $3); }
+|	expression '>' expression                       { $$ = tree_binary(script, OPERATOR_GT, @$, @2, $1, $3); }
+|	expression GE expression                        { $$ = tree_binary(script, OPERATOR_GE, @$, @2, $1, $3); }
+|	expression '~' expression                       { $$ = tree_binary(script, OPERATOR_MATCH, @$, @2, $1, $3); }
+|	expression NO_MATCH expression                  { $$ = tree_binary(script, OPERATOR_NO_MATCH, @$, @2, $1, $3); }
+|	expression SHL expression                       { $$ = tree_binary(script, OPERATOR_SHL, @$, @2, $1, $3); }
+|	expression SHR expression                       { $$ = tree_binary(script, OPERATOR_SHR, @$, @2, $1, $3); }
+|	expression '+' expression                       { $$ = tree_binary(script, OPERATOR_ADD, @$, @2, $1, $3); }
+|	expression '-' expression                       { $$ = tree_binary(script, OPERATOR_SUB, @$, @2, $1, $3); }
+|	expression '*' expression                       { $$ = tree_binary(script, OPERATOR_MUL, @$, @2, $1, $3); }
+|	expression '/' expression                       { $$ = tree_binary(script, OPERATOR_DIV, @$, @2, $1, $3); }
+|	expression '%' expression                       { $$ = tree_binary(script, OPERATOR_MOD, @$, @2, $1, $3); }
+|	expression IN expression                        { $$ = tree_in(script, @$, @2, tree_argument(script, no_arguments, no_name, @1, $1), $3); }
 |	OPEN expression ',' keys CLOSE IN expression {
 		struct arguments keys = tree_argument(script, no_arguments, no_name, @2, $2);
 
@@ -245,38 +245,38 @@ expression:
 
 primary:
 	NUMBER
-|	STRING                                  { $$ = tree_leaf(script, EXPRESSION_STRING, @1, $1); }
-|	TRUE                                    { $$ = tree_leaf(script, EXPRESSION_INT, @1, no_name); $$->integer = 1; }
-|	FALSE                                   { $$ = tree_leaf(script, EXPRESSION_INT, @1, no_name); }
-|	NIL                                     { $$ = tree_leaf(script, EXPRESSION_NIL, @1, no_name); }
-|	NAME                                    { $$ = tree_leaf(script, EXPRESSION_NAME, @1, $1); }
-|	NAME OPEN_BRACKET keys CLOSE_BRACKET                       { $$ = tree_named(script, EXPRESSION_NAME, @$, $1, $3, true); }
-|	NAME OPEN arguments CLOSE                  { $$ = tree_named(script, EXPRESSION_CALL, @$, $1, $3, false); $$->operator_at = @1; }
-|	SELF                                    { $$ = tree_leaf(script, EXPRESSION_SELF, @1, $1); }
-|	SELF OPEN_BRACKET keys CLOSE_BRACKET                       { $$ = tree_named(script, EXPRESSION_SELF, @$, $1, $3, true); }
-|	AGGREGATION                             { $$ = tree_leaf(script, EXPRESSION_AGGREGATION, @1, $1); }
-|	AGGREGATION OPEN_BRACKET keys CLOSE_BRACKET                { $$ = tree_named(script, EXPRESSION_AGGREGATION, @$, $1, $3, true); }
-|	LOCAL                                   { $$ = tree_leaf(script, EXPRESSION_LOCAL, @1, $1); }
-|	ARGUMENT                                { $$ = tree_leaf(script, EXPRESSION_ARGUMENT, @1, $1); }
-|	ARGUMENT_COUNT                          { $$ = tree_leaf(script, EXPRESSION_ARGUMENTS, @1, no_name); }
-|	OPEN expression CLOSE                      { $$ = $2; $$->parenthesised = true; $$->at = @$; }
+|	STRING                                          { $$ = tree_leaf(script, EXPRESSION_STRING, @1, $1); }
+|	TRUE                                            { $$ = tree_leaf(script, EXPRESSION_INT, @1, no_name); $$->integer = 1; }
+|	FALSE                                           { $$ = tree_leaf(script, EXPRESSION_INT, @1, no_name); }
+|	NIL                                             { $$ = tree_leaf(script, EXPRESSION_NIL, @1, no_name); }
+|	NAME                                            { $$ = tree_leaf(script, EXPRESSION_NAME, @1, $1); }
+|	NAME OPEN_BRACKET keys CLOSE_BRACKET            { $$ = tree_named(script, EXPRESSION_NAME, @$, $1, $3, true); }
+|	NAME OPEN arguments CLOSE                       { $$ = tree_named(script, EXPRESSION_CALL, @$, $1, $3, false); $$->operator_at = @1; }
+|	SELF                                            { $$ = tree_leaf(script, EXPRESSION_SELF, @1, $1); }
+|	SELF OPEN_BRACKET keys CLOSE_BRACKET            { $$ = tree_named(script, EXPRESSION_SELF, @$, $1, $3, true); }
+|	AGGREGATION                                     { $$ = tree_leaf(script, EXPRESSION_AGGREGATION, @1, $1); }
+|	AGGREGATION OPEN_BRACKET keys CLOSE_BRACKET     { $$ = tree_named(script, EXPRESSION_AGGREGATION, @$, $1, $3, true); }
+|	LOCAL                                           { $$ = tree_leaf(script, EXPRESSION_LOCAL, @1, $1); }
+|	ARGUMENT                                        { $$ = tree_leaf(script, EXPRESSION_ARGUMENT, @1, $1); }
+|	ARGUMENT_COUNT                                  { $$ = tree_leaf(script, EXPRESSION_ARGUMENTS, @1, no_name); }
+|	OPEN expression CLOSE                           { $$ = $2; $$->parenthesised = true; $$->at = @$; }
 ;
 
 keys:
-	expression                              { $$ = tree_argument(script, no_arguments, no_name, @1, $1); }
-|	keys ',' expression                     { $$ = tree_argument(script, $1, no_name, @3, $3); }
+	expression                                      { $$ = tree_argument(script, no_arguments, no_name, @1, $1); }
+|	keys ',' expression                             { $$ = tree_argument(script, $1, no_name, @3, $3); }
 ;
 
 arguments:
-	%empty                                  { $$ = no_arguments; }
+	%empty                                          { $$ = no_arguments; }
 |	argument_list
 ;
 
 argument_list:
-	expression                              { $$ = tree_argument(script, no_arguments, no_name, @1, $1); }
-|	NAME ':' expression                     { $$ = tree_argument(script, no_arguments, $1, @1, $3); }
-|	argument_list ',' expression            { $$ = tree_argument(script, $1, no_name, @3, $3); }
-|	argument_list ',' NAME ':' expression   { $$ = tree_argument(script, $1, $3, @3, $5); }
+	expression                                      { $$ = tree_argument(script, no_arguments, no_name, @1, $1); }
+|	NAME ':' expression                             { $$ = tree_argument(script, no_arguments, $1, @1, $3); }
+|	argument_list ',' expression                    { $$ = tree_argument(script, $1, no_name, @3, $3); }
+|	argument_list ',' NAME ':' expression           { $$ = tree_argument(script, $1, $3, @3, $5); }
 ;
 
 %%
@@ -343,11 +343,16 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct script *scr
 
 	if (found == YYSYMBOL_YYEOF && lexer_report_open(lexer))
 		return 0;
-	diagnostics_add(diagnostics, DIAGNOSTIC_SYNTAX, at, yysymbol_name(found));
+	if (found == YYSYMBOL_YYEOF)
+		diagnostics_add(diagnostics, DIAGNOSTIC_SYNTAX_END, at);
+	else
+		diagnostics_add(diagnostics, DIAGNOSTIC_SYNTAX, at, at.end_column - at.column, lexer->line_start + at.column - 1);
 	if (lexer->condition == yycpattern && lexer->angle_line == at.line && found != YYSYMBOL_ANGLE_CLOSE)
 		diagnostics_help(diagnostics, "the '>' before it closed the body: a greater-than in a '<' body goes into parentheses");
 	else if (found == YYSYMBOL_ASSIGN)
 		diagnostics_help(diagnostics, "a comparison is '=='; assignments are statements");
+	else if (lexer->comment.line && lexer->comment.line == lexer->before_line)
+		diagnostics_help(diagnostics, "the '//' in line %d begins a comment", lexer->comment.line);
 	else
 		help_expected(script, expected, count);
 	return 0;

@@ -139,5 +139,5 @@ void check_patterns(struct checker *checker, struct clause *clause)
 		diagnostics_add(checker->diagnostics, DIAGNOSTIC_MIXED_CLAUSE, real->at, special->text.text, real->text.text);
 		diagnostics_help(checker->diagnostics, "write two clauses");
 	}
-	clause->is_special = special != NULL;
+	clause->is_special = special && !real;
 }

@@ -35,7 +35,7 @@ static size_t distance(const char *a, size_t a_length, const char *b, size_t b_l
 const char *suggest_name(const char *written, size_t length, const char *const *names, size_t count)
 {
 	const char *best = NULL;
-	size_t best_distance = length / 3 + 2;
+	size_t best_distance = (length + 1) / 3 + 1;
 
 	if (length > LONGEST)
 		return NULL;

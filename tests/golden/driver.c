@@ -1,6 +1,6 @@
 /*
  * What the golden tests of the compiler run: driver MODE [ARGUMENT…], the script on standard input. MODE is a dump (tokens, tree, bytecode) or check, which prints what the
- * compiled script holds. Diagnostics go to standard output too. A program that the verifier refuses is a failure of the test whatever it expects.
+ * compiled script holds, or tags, which prints the tag of each diagnostic and nothing else. Diagnostics go to standard output too. A program that the verifier refuses is a failure of the test whatever it expects.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,6 +113,13 @@ int main(int argc, char **argv)
 	struct compiled *compiled = compile(text, length, &options);
 	int status = compiled->errors ? 1 : 0;
 
+	if (!strcmp(mode, "tags")) {
+		for (uint32_t i = 0; i < compiled->diagnostic_count; i++)
+			printf("%s\n", compiled->diagnostics[i].tag);
+		compiled_free(compiled);
+		free(text);
+		return 0;
+	}
 	if (!strcmp(mode, "tokens"))
 		dump_tokens(text, length, stdout);
 	else if (!strcmp(mode, "tree"))
