@@ -114,4 +114,16 @@ check: check-setup
 	+$(if $(e2e-results),$(Q)$(MAKE) --no-print-directory -k -j1 $(e2e-results) || :)
 	$(call sum,$(layers-results) $(unit-results) $(golden-results) $(valgrind-results) $(asan-results) $(tsan-results) $(stress-results) $(e2e-results))
 
+# ---- golden tests of the compiler ----
+
+$(B)/tests/golden/driver: $(B)/tests/golden/driver.o $(B)/grammar.a $(B)/runtime.a
+	$(say) LD $@
+	$(Q)$(CC) -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm $(LDLIBS)
+build/check/golden.result: build/tests/golden/driver
+
+# Without the rest: grammar and runtime suffice.
+.PHONY: check-golden-compile
+check-golden-compile: $(B)/tests/golden/driver
+	$(Q)DRIVER=$(abspath $<) tests/golden/run
+
 include tests/bench/build.mk
