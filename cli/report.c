@@ -134,7 +134,7 @@ void report_losses(struct report *report, struct target *target)
 {
 	losses_read(target->view);
 	target->malformed |= target->view->malformed;
-	add_losses(report, target->title, (long)target->process.pid, target->view->losses);
+	add_losses(report, target->process.comm, (long)target->process.pid, target->view->losses);
 }
 
 void report_local_losses(struct report *report, const uint64_t losses[JST_LOSSES])

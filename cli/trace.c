@@ -245,7 +245,7 @@ static void tell_attached(struct trace *trace, struct target *target)
 		start_ticks(trace, trace->crew.now);
 	}
 	report_sites(trace->report, target);
-	message_note("attached to process %d (%s): %u probes at %u places match", (int)target->process.pid, target->title, target->matched_probes, target->matched_sites);
+	message_note("attached to process %d (%s): %u matching probes at %u places", (int)target->process.pid, target->process.comm, target->matched_probes, target->matched_sites);
 	report_process(trace->output, "attach", target, NULL);
 	run_all(trace, SPECIAL_PROCESS_ATTACH, "process:attach", &event);
 }
@@ -271,7 +271,7 @@ static void tell_ended(struct trace *trace, struct target *target)
 	report_sites(trace->report, target);
 	report_losses(trace->report, target);
 	if (target->malformed) {
-		message_error("the memory of process %d (%s) made no sense in places, which were left out", pid, target->title);
+		message_error("the memory of process %d (%s) made no sense in places, which were left out", pid, target->process.comm);
 		trace->failed = true;
 	}
 	if (target->end == TARGET_STOPPED)
@@ -279,7 +279,7 @@ static void tell_ended(struct trace *trace, struct target *target)
 	trace->last_killed = target->end == TARGET_KILLED;
 	if (target->named && (target->end == TARGET_KILLED || target->end == TARGET_CLOSED))
 		trace->failed = true;
-	message_event("process %d (%s) %s%s", pid, target->title, target->end == TARGET_KILLED ? "was " : "", target->reason);
+	message_event("process %d (%s) %s%s", pid, target->process.comm, target->end == TARGET_KILLED ? "was " : "", target->reason);
 	report_process(trace->output, "exit", target, target->reason);
 	run_all(trace, SPECIAL_PROCESS_EXIT, "process:exit", &event);
 }
