@@ -19,9 +19,6 @@ enum {
 	RELAX_MAX = 8,
 };
 
-/* Mixing maps 0 to 0, and a mixed key of 0 would be an empty slot: so that this does not fall on the key 0, which scripts do use. Its own counterpart lives in the general table. */
-#define KEY_SALT 0x9e3779b97f4a7c15ULL
-
 bool jst_pair_vector;
 
 static uint64_t unmix(uint64_t x)
@@ -167,7 +164,7 @@ static inline bool in_words(const struct jst_map_access *access, const struct js
 			return false;
 		key = (int64_t)d;
 	}
-	*mixed = jst_mix((uint64_t)key ^ KEY_SALT);
+	*mixed = jst_mix((uint64_t)key ^ JST_MAP_SALT);
 	return *mixed != 0;
 }
 
@@ -304,7 +301,7 @@ static bool each_word(const struct jst_map_access *access, uint64_t level, visit
 		const struct jst_pair pair = jst_pair_load(&slots[i]);
 		if (!pair.low)
 			continue;
-		const struct jst_value key = jst_value_int((int64_t)(unmix(pair.low) ^ KEY_SALT));
+		const struct jst_value key = jst_value_int((int64_t)(unmix(pair.low) ^ JST_MAP_SALT));
 		if (!visit(context, &key, jst_value_int((int64_t)pair.high)))
 			return false;
 	}

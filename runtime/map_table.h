@@ -30,6 +30,9 @@ enum {
 	JST_BLOCK_CLASSES = 15,    /* blocks of 64 bytes << class, up to 1 MiB */
 };
 
+/* Mixing maps 0 to 0, and a mixed key of 0 would be an empty slot. So that this does not fall on the key 0, which scripts do use, keys are salted first; the one key that mixes to 0 lives in the general table. */
+#define JST_MAP_SALT 0x9e3779b97f4a7c15ULL
+
 enum jst_map_table { JST_MAP_WORDS, JST_MAP_BLOCKS, JST_MAP_TABLES };
 
 struct jst_map_root {

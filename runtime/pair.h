@@ -40,29 +40,29 @@ extern bool jst_pair_vector;
 
 #if defined(JST_PAIR_TSAN)
 
-__extension__ typedef __int128 jst_int128;
-jst_int128 __tsan_atomic128_load(const volatile jst_int128 *at, int order);
-jst_int128 __tsan_atomic128_compare_exchange_val(volatile jst_int128 *at, jst_int128 expected, jst_int128 desired, int order, int failure);
+__extension__ typedef unsigned __int128 jst_uint128;
+jst_uint128 __tsan_atomic128_load(const volatile void *at, int order);
+jst_uint128 __tsan_atomic128_compare_exchange_val(volatile void *at, jst_uint128 expected, jst_uint128 desired, int order, int failure);
 
-static inline jst_int128 jst_pair_join(struct jst_pair pair)
+static inline jst_uint128 jst_pair_join(struct jst_pair pair)
 {
-	return (jst_int128)((unsigned __int128)pair.high << 64 | pair.low);
+	return (jst_uint128)pair.high << 64 | pair.low;
 }
 
-static inline struct jst_pair jst_pair_split(jst_int128 value)
+static inline struct jst_pair jst_pair_split(jst_uint128 value)
 {
-	return (struct jst_pair){ (uint64_t)value, (uint64_t)((unsigned __int128)value >> 64) };
+	return (struct jst_pair){ (uint64_t)value, (uint64_t)(value >> 64) };
 }
 
 static inline struct jst_pair jst_pair_load(struct jst_atomic_pair *at)
 {
-	return jst_pair_split(__tsan_atomic128_load((const volatile jst_int128 *)at, __ATOMIC_SEQ_CST));
+	return jst_pair_split(__tsan_atomic128_load(at, __ATOMIC_SEQ_CST));
 }
 
 static inline bool jst_pair_swap(struct jst_atomic_pair *at, struct jst_pair *expected, struct jst_pair desired)
 {
-	const jst_int128 old = jst_pair_join(*expected);
-	const jst_int128 seen = __tsan_atomic128_compare_exchange_val((volatile jst_int128 *)at, old, jst_pair_join(desired), __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	const jst_uint128 old = jst_pair_join(*expected);
+	const jst_uint128 seen = __tsan_atomic128_compare_exchange_val(at, old, jst_pair_join(desired), __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 
 	*expected = jst_pair_split(seen);
 	return seen == old;
