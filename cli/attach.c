@@ -18,7 +18,7 @@
 #include "messages.h"
 #include "times.h"
 
-enum { CONNECTIONS = 5, SITES_MAX = 1 << 18, SITE_BYTES_MAX = 64 << 20 };
+enum { LOOK_MS = 2, CONNECTIONS = 5, SITES_MAX = 1 << 18, SITE_BYTES_MAX = 64 << 20 };
 
 static void wake(struct target *target)
 {
@@ -93,9 +93,10 @@ void attach_wake(struct target *target, int64_t now)
 		}
 		/* Nobody listens there any more, or too many ask at once: wake on. */
 	}
-	if (now < target->again)
+	target->again = now + LOOK_MS * TIMES_MS;
+	if (now < target->wake)
 		return;
-	target->again = now + JST_WAKE_AGAIN_MS * TIMES_MS;
+	target->wake = now + JST_WAKE_AGAIN_MS * TIMES_MS;
 	if (!process_alive(process)) {
 		target_fail(target, "process %d (%s) has exited", (int)process->pid, process->comm);
 		return;
@@ -197,8 +198,7 @@ static void refused(struct target *target, const struct wire_packet *packet)
 
 	memcpy(&body, packet->body, packet->size < sizeof(body) ? packet->size : sizeof(body));
 	body.reason[sizeof(body.reason) - 1] = 0;
-	target_fail(target, "process %d (%s) refused%s%s%s", (int)target->process.pid, target->process.comm, body.reason[0] ? ": " : "", body.reason,
-	            body.refusal == JST_REFUSAL_MEMORY ? " (see --memory)" : "");
+	target_fail(target, "process %d (%s) refused%s%s", (int)target->process.pid, target->process.comm, body.reason[0] ? ": " : "", body.reason);
 }
 
 void attach_packet(struct target *target, const struct target_plan *plan, struct wire_packet *packet, int64_t now)
@@ -234,7 +234,7 @@ void attach_broken(struct target *target, int64_t now)
 		/* We met the end of a listener that somebody else had called: call again. */
 		target->state = TARGET_WAKING;
 		target->deadline = now + JST_WAKE_TIMEOUT_MS * TIMES_MS;
-		target->again = now;
+		target->again = target->wake = now;
 	} else {
 		target_fail(target, "process %d (%s) broke the connection while it was being attached", (int)process->pid, process->comm);
 	}

@@ -42,6 +42,15 @@ static bool verify(const struct jst_program *program)
 	return good;
 }
 
+/* The wall clock may be set at any time, so it is looked at before each run. Without a scale published, the monotonic clock is the kernel's own. */
+static void set_clock(struct specials *special)
+{
+	struct timespec wall;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	atomic_store_explicit(&special->session.memory.header->clock.scale[0].wall, (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec - times_now(), memory_order_relaxed); /* read by our own thread */
+}
+
 static void fill_header(struct specials *special)
 {
 	struct jst_memory_header *header = special->session.memory.header;
@@ -160,6 +169,7 @@ void special_run(struct specials *special, uint32_t clause, const char *name, co
 	if (!special->sites[clause])
 		special->sites[clause] = jst_site_write(&special->session.memory, &binding.probe);
 	binding.site = special->sites[clause];
+	set_clock(special);
 	jst_session_clause(&special->session, &special->runner, &binding, words, clause);
 	drain(special, execute, context);
 }

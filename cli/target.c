@@ -31,7 +31,7 @@ struct target *target_new(const struct process *process, bool named, int64_t now
 	target->named = named;
 	target->state = TARGET_WAKING;
 	target->deadline = now + JST_WAKE_TIMEOUT_MS * TIMES_MS;
-	target->again = now;
+	target->again = target->wake = now;
 	wire_client_init(&target->client);
 	memcpy(target->title, process->comm, sizeof(process->comm));
 	return target;

@@ -63,7 +63,8 @@ struct target {
 	char reason[FIND_REASON];    /* FAILED: why; ENDED: how, "exited with code 1", "killed by SIGKILL" */
 	struct wire_client client;
 	int64_t deadline;            /* of the present state; TIMES_NEVER: none */
-	int64_t again;               /* WAKING: when to wake again; DYING: when to look again */
+	int64_t again;               /* WAKING, DYING: when to look again */
+	int64_t wake;                /* WAKING: when to wake again */
 	unsigned connections;        /* how often a connection broke before the agent answered */
 
 	struct target_site *sites;   /* as of the attach */
