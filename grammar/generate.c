@@ -74,6 +74,8 @@ static void close_clause(struct generator *generator)
 
 static void add_pattern(struct generator *generator, const struct name *text, bool glob)
 {
+	if (++generator->patterns > JST_MAX_PATTERNS)
+		return;
 	jst_builder_pattern(generator->builder, text->text, text->length, glob ? JST_PATTERN_GLOB : 0);
 }
 
@@ -195,13 +197,50 @@ static void generate_recording(struct generator *generator, const struct span_ta
 
 /* ---- the whole ---- */
 
+static void too_large(struct generator *generator, const struct clause *clause, const char *limit)
+{
+	diagnostics_add(generator->checker->diagnostics, DIAGNOSTIC_PROGRAM_TOO_LARGE, clause->at, limit);
+	generator->failed = true;
+}
+
+/* What is counted before anything is generated: a script of half a megabyte is to be refused at once, not after the builder compared each of its names with all others. */
+static bool fits(struct generator *generator)
+{
+	const struct checker *checker = generator->checker;
+	const struct compiled *compiled = checker->compiled;
+	const struct clause *last = checker->script->last;
+	uint32_t clauses = 0, maps = 0;
+
+	for (const struct clause *clause = checker->script->first; clause; clause = clause->next)
+		clauses++;
+	for (const struct variable *variable = checker->first_variable; variable; variable = variable->next)
+		maps++;
+	for (const struct span_table *table = checker->tables; table; table = table->next) {
+		maps++;
+		clauses += 2;
+	}
+	if (clauses > JST_MAX_CLAUSES)
+		too_large(generator, last, "1,024 clauses");
+	else if (compiled->pattern_count > JST_MAX_PATTERNS)
+		too_large(generator, last, "4,096 patterns");
+	else if (maps > JST_MAX_MAPS)
+		too_large(generator, last, "256 variables and maps");
+	else if (checker->aggregations.count > JST_MAX_AGGREGATIONS)
+		too_large(generator, last, "256 aggregations");
+	else if (compiled->field_count > JST_MAX_FIELDS)
+		too_large(generator, last, "256 fields");
+	else if (compiled->record_count > JST_MAX_RECORDS)
+		too_large(generator, last, "1,024 printf, print and emit");
+	return !generator->failed;
+}
+
 static void check_limit(struct generator *generator, struct jst_builder *builder)
 {
 	const char *limit;
 	struct jst_program *program = jst_builder_finish(builder, &limit);
 
 	if (!program)
-		diagnostics_add(generator->checker->diagnostics, DIAGNOSTIC_PROGRAM_TOO_LARGE, generator->checker->script->last->at, limit);
+		too_large(generator, generator->checker->script->last, limit);
 	free(program);
 }
 
@@ -223,12 +262,14 @@ void generate_script(struct checker *checker)
 
 	compiled->target = jst_builder_new();
 	compiled->local = jst_builder_new();
+	if (!fits(&generator))
+		return;
 	declare(&generator);
 	for (const struct clause *clause = checker->script->first; clause; clause = clause->next) {
 		generator.failed = false;
 		generate_clause(&generator, clause);
 		if (generator.total > MOST_INSNS) {
-			diagnostics_add(checker->diagnostics, DIAGNOSTIC_PROGRAM_TOO_LARGE, clause->at, "1 MiB of program");
+			too_large(&generator, clause, "1 MiB of program");
 			return;
 		}
 	}
@@ -236,6 +277,8 @@ void generate_script(struct checker *checker)
 		generate_removal(&generator, table);
 	for (const struct span_table *table = checker->tables; table; table = table->next)
 		generate_recording(&generator, table);
+	if (generator.patterns > JST_MAX_PATTERNS)
+		too_large(&generator, checker->script->last, "4,096 patterns, those of sibling spans included");
 	if (checker->diagnostics->errors)
 		return;
 	check_limit(&generator, compiled->target);

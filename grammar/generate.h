@@ -29,6 +29,7 @@ struct generator {
 	uint32_t next, most;    /* first free register, and the most that were ever taken */
 	uint32_t insns;         /* of the clause */
 	size_t total;           /* of all clauses */
+	uint32_t patterns;      /* of the program, those of sibling spans included */
 	bool failed;            /* a limit was passed, which was reported: nothing more is generated */
 	struct jumps *breaks, *continues; /* of the innermost loop */
 };
