@@ -196,7 +196,7 @@ static void print_losses(const struct report *report, struct output *output)
 	}
 }
 
-/* One line for all. */
+/* One line for all; nothing is lost silently, so also with -q. */
 static void say_losses(const struct report *report)
 {
 	char line[1024];
@@ -210,7 +210,7 @@ static void say_losses(const struct report *report)
 			used += (size_t)snprintf(line + used, sizeof(line) - used, " (see %s)", loss_rows[i].option);
 	}
 	if (used)
-		message_event("not everything was seen: %s", line);
+		message_error("not everything was seen: %s", line);
 }
 
 void report_end(struct report *report, struct output *output, uint32_t processes, int64_t elapsed, int exit_code)

@@ -279,7 +279,10 @@ static void tell_ended(struct trace *trace, struct target *target)
 	trace->last_killed = target->end == TARGET_KILLED;
 	if (target->named && (target->end == TARGET_KILLED || target->end == TARGET_CLOSED))
 		trace->failed = true;
-	message_event("process %d (%s) %s%s", pid, target->process.comm, target->end == TARGET_KILLED ? "was " : "", target->reason);
+	if (target->end == TARGET_KILLED)
+		message_error("process %d (%s) was %s", pid, target->process.comm, target->reason);
+	else
+		message_event("process %d (%s) %s", pid, target->process.comm, target->reason);
 	report_process(trace->output, "exit", target, target->reason);
 	run_all(trace, SPECIAL_PROCESS_EXIT, "process:exit", &event);
 }
