@@ -88,14 +88,9 @@ static void update_aggregation(struct generator *generator, const struct stateme
 {
 	const struct expression *target = statement->target;
 	uint32_t base = generate_list(generator, target->list.first, target->list.count, 0);
-	uint32_t value;
+	/* Where the function takes no value, the register is not read. */
+	uint32_t value = statement->update ? generate_operand(generator, statement->update) : 0;
 
-	if (statement->update) {
-		value = generate_operand(generator, statement->update);
-	} else {
-		value = generate_registers(generator, 1);
-		generate_insn(generator, JST_OP_NIL, value, 0, 0, 0);
-	}
 	generate_insn(generator, JST_OP_AGGREGATE, value, base, target->list.count, target->aggregation->index);
 }
 
