@@ -359,6 +359,6 @@ int main(void)
 		fail("%llu given up, %llu turned away, %llu evicted", (unsigned long long)contention, (unsigned long long)entries_lost, (unsigned long long)spans);
 	store_free(store);
 	if (!atomic_load(&failed))
-		printf("stress_map: %d threads, %d rounds: 8 passed, 0 failed, 0 skipped\n", THREADS, ROUNDS);
+		printf("stress_map: %d threads, %d rounds: right\n", THREADS, ROUNDS);
 	return atomic_load(&failed);
 }

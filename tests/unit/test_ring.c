@@ -1,0 +1,235 @@
+/*
+ * Rings of records: what is written is read, nothing wraps, a full ring drops and counts, and a reader survives any bytes.
+ */
+#include <check.h>
+
+#include "store.h"
+
+static struct store *store;
+static struct jst_slot *slot;
+static _Atomic uint64_t *tails;
+static struct jst_ring_reader reader;
+static union { struct jst_record record; unsigned char bytes[4096]; } buffer;
+
+static void setup(void)
+{
+	store = store_new(jst_builder_new(), 8 << 20, 64);
+	slot = store_slot(store, 3);
+	tails = calloc(8, sizeof(*tails));
+	reader = (struct jst_ring_reader){ .base = store->memory.base, .size = store->options.size };
+}
+
+static void teardown(void)
+{
+	free(tails);
+	store_free(store);
+}
+
+static bool write_record(uint32_t index, const struct jst_value *values, uint32_t count)
+{
+	return jst_ring_write(&store->memory, slot, tails, (struct jst_record){ .index = index, .now = 10 + index, .timestamp = 20, .tid = 30, .site = 40 }, values, count);
+}
+
+static int read_record(void)
+{
+	const int size = jst_ring_read(&reader, slot->ring, &buffer, sizeof(buffer));
+
+	atomic_store(&tails[3], reader.tail);
+	return size;
+}
+
+static uint64_t lost(enum jst_loss loss)
+{
+	return store_lost(store, slot, loss);
+}
+
+START_TEST(a_record_comes_back)
+{
+	const struct jst_value values[] = { jst_value_int(-1), jst_value_string("path", 4), jst_value_nil(), jst_value_double(0.5) };
+	struct jst_value back[4];
+
+	ck_assert_uint_eq(slot->ring, 0);
+	ck_assert(write_record(5, values, 4));
+	ck_assert_uint_ne(slot->ring, 0);
+	const int size = read_record();
+	ck_assert_int_eq(size, (int)(sizeof(struct jst_record) + jst_key_size(values, 4, 64)));
+	ck_assert_uint_eq(buffer.record.size, (uint32_t)size);
+	ck_assert_uint_eq(buffer.record.index, 5);
+	ck_assert_int_eq(buffer.record.now, 15);
+	ck_assert_int_eq(buffer.record.timestamp, 20);
+	ck_assert_int_eq(buffer.record.tid, 30);
+	ck_assert_uint_eq(buffer.record.site, 40);
+	ck_assert_uint_eq(buffer.record.values, 4);
+	ck_assert_uint_eq(buffer.record.flags, 0);
+	ck_assert(jst_key_decode(buffer.bytes + sizeof(struct jst_record), (uint32_t)size - (uint32_t)sizeof(struct jst_record), back, 4));
+	ck_assert_int_eq(back[0].i, -1);
+	ck_assert_mem_eq(back[1].s, "path", 4);
+	ck_assert_uint_eq(back[2].kind, JST_NIL);
+	ck_assert_double_eq(back[3].d, 0.5);
+	ck_assert_int_eq(read_record(), 0);
+	ck_assert(write_record(6, NULL, 0));
+	ck_assert_int_eq(read_record(), sizeof(struct jst_record));
+}
+END_TEST
+
+START_TEST(strings_are_cut_and_marked)
+{
+	char text[100];
+	const struct jst_value value = jst_value_string(text, 100);
+
+	memset(text, 'x', sizeof(text));
+	ck_assert(write_record(0, &value, 1));
+	ck_assert_uint_eq(lost(JST_LOSS_STRINGS), 1);
+	ck_assert_int_gt(read_record(), 0);
+	ck_assert_uint_eq(buffer.record.flags, JST_RECORD_CUT);
+}
+END_TEST
+
+START_TEST(records_of_every_size_go_round)
+{
+	char text[64];
+	uint32_t written = 0;
+
+	memset(text, 'y', sizeof(text));
+	for (uint32_t round = 0; round < 3000; round++) {
+		for (uint32_t i = 0; i < 1 + round % 7; i++) {
+			const struct jst_value value = jst_value_string(text, (round * 5 + i) % 65);
+			ck_assert(write_record(written + i, &value, 1));
+		}
+		for (uint32_t i = 0; i < 1 + round % 7; i++) {
+			struct jst_value value;
+			const int size = read_record();
+			ck_assert_int_gt(size, 0);
+			ck_assert_uint_eq(buffer.record.index, written + i);
+			ck_assert(jst_key_decode(buffer.bytes + sizeof(struct jst_record), (uint32_t)size - (uint32_t)sizeof(struct jst_record), &value, 1));
+			ck_assert_uint_eq(value.length, (round * 5 + i) % 65);
+		}
+		written += 1 + round % 7;
+	}
+	ck_assert_uint_eq(lost(JST_LOSS_RECORDS), 0);
+	ck_assert_uint_gt(reader.tail, 20 * store->options.ring_size);
+}
+END_TEST
+
+START_TEST(a_full_ring_drops_and_counts)
+{
+	uint32_t kept = 0, dropped = 0;
+
+	for (uint32_t i = 0; i < 200; i++) {
+		if (write_record(i, NULL, 0))
+			kept++;
+		else
+			dropped++;
+	}
+	ck_assert_uint_eq(kept, 4096 / sizeof(struct jst_record));
+	ck_assert_uint_eq(lost(JST_LOSS_RECORDS), dropped);
+	for (uint32_t i = 0; i < kept; i++) {
+		ck_assert_int_gt(read_record(), 0);
+		ck_assert_uint_eq(buffer.record.index, i);
+	}
+	ck_assert_int_eq(read_record(), 0);
+	ck_assert(write_record(1000, NULL, 0));
+}
+END_TEST
+
+START_TEST(what_never_fits_is_dropped)
+{
+	struct jst_value values[JST_MAX_ARGUMENTS * 2];
+	char text[64];
+
+	memset(text, 'z', sizeof(text));
+	for (uint32_t i = 0; i < JST_MAX_ARGUMENTS * 2; i++)
+		values[i] = jst_value_string(text, 64);
+	ck_assert(!write_record(0, values, JST_MAX_ARGUMENTS * 2));
+	ck_assert_uint_eq(lost(JST_LOSS_RECORDS), 1);
+}
+END_TEST
+
+START_TEST(without_a_reader_or_memory)
+{
+	uint32_t kept = 0;
+
+	store->memory.header->permit = 0;
+	ck_assert(!write_record(0, NULL, 0));
+	ck_assert_uint_eq(lost(JST_LOSS_RECORDS), 1);
+	store->memory.header->permit = store->options.size;
+	while (jst_ring_write(&store->memory, slot, NULL, (struct jst_record){ .index = kept }, NULL, 0))
+		kept++;
+	ck_assert_uint_eq(kept, 4096 / sizeof(struct jst_record));
+}
+END_TEST
+
+START_TEST(impossible_positions_are_full)
+{
+	while (write_record(0, NULL, 0)) {
+	}
+	const struct jst_ring *ring = jst_memory_at(&store->memory, slot->ring);
+	const uint64_t impossible[] = { ring->head + 8, UINT64_MAX, ring->head - 4097 - 7, ring->head - 4 };
+	for (unsigned i = 0; i < 4; i++) {
+		atomic_store(&tails[3], impossible[i]);
+		ck_assert(!write_record(0, NULL, 0));
+	}
+	atomic_store(&tails[3], ring->head);
+	ck_assert(write_record(0, NULL, 0));
+}
+END_TEST
+
+/* A ring with any header and any content: the reader gives up or yields records that fit, and never looks outside (the sanitizer watches, for the memory ends with the ring). */
+START_TEST(hostile_rings_are_survived)
+{
+	const size_t size = 64 + 64 + 256;
+	unsigned char *memory = aligned_alloc(64, size);
+	uint64_t seed = 5;
+	unsigned refused = 0, taken = 0;
+
+	for (int round = 0; round < 50000; round++) {
+		struct jst_ring *ring = (struct jst_ring *)(memory + 64);
+		struct jst_ring_reader hostile = { .base = memory, .size = size };
+		for (size_t i = 0; i < size; i += 4) {
+			seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+			const uint32_t word = seed >> 61 == 0 ? (uint32_t)(seed >> 20) : seed >> 61 == 1 ? JST_RECORD_SKIP : (uint32_t)(seed >> 40) % 16 * 8;
+			memcpy(memory + i, &word, 4);
+		}
+		ring->head = seed & 512 ? seed >> 20 : (seed >> 20) % 33 * 8;
+		ring->size = seed & 1024 ? 256u : (uint32_t)(1u << (seed >> 59));
+		hostile.tail = seed & 2048 ? ring->head & ~7ULL : 0;
+		for (int i = 0; i < 20; i++) {
+			const size_t room = (size_t)(seed >> 50) % sizeof(buffer);
+			const int got = jst_ring_read(&hostile, i == 19 ? (jst_ref)(seed >> 32) : 8, &buffer, room);
+			refused += got < 0;
+			taken += got > 0;
+			ck_assert_int_le(got, (int)room);
+			if (got > 0)
+				ck_assert_uint_eq(buffer.record.size, (uint32_t)got);
+			if (got <= 0 && i < 18)
+				i = 18;
+		}
+	}
+	ck_assert_uint_gt(refused, 1000);
+	ck_assert_uint_gt(taken, 1000);
+	free(memory);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("ring");
+	TCase *tests = tcase_create("ring");
+
+	tcase_set_timeout(tests, 60);
+	tcase_add_checked_fixture(tests, setup, teardown);
+	tcase_add_test(tests, a_record_comes_back);
+	tcase_add_test(tests, strings_are_cut_and_marked);
+	tcase_add_test(tests, records_of_every_size_go_round);
+	tcase_add_test(tests, a_full_ring_drops_and_counts);
+	tcase_add_test(tests, what_never_fits_is_dropped);
+	tcase_add_test(tests, without_a_reader_or_memory);
+	tcase_add_test(tests, impossible_positions_are_full);
+	tcase_add_test(tests, hostile_rings_are_survived);
+	suite_add_tcase(suite, tests);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	const int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
