@@ -185,7 +185,7 @@ static inline struct jstrace_span jstrace_make_bytes(const void *data, size_t le
 #define JSTRACE_ENABLED(name) (__extension__({ \
 	int jst_on; \
 	JSTRACE_ASM_GUARD(jst_on, name); \
-	JSTRACE_UNLIKELY(jst_on); \
+	JSTRACE_UNLIKELY(jst_on) != 0; \
 }))
 #else
 #define JSTRACE(...) JSTRACE_JOIN(JSTRACE_NOTHING_, JSTRACE_FIELDS(__VA_ARGS__))(__VA_ARGS__)

@@ -133,3 +133,19 @@ check-golden-compile: $(B)/tests/golden/driver
 	$(Q)DRIVER=$(abspath $<) tests/golden/run
 
 include tests/bench/build.mk
+
+# ---- the library in the target, by a CLI written for tests and targets that do as they are told ----
+
+e2e-programs := $(B)/tests/e2e/agent $(B)/tests/e2e/targets/target $(B)/tests/e2e/targets/plugin.so
+$(e2e-results): $(e2e-programs)
+$(B)/tests/e2e/agent: $(B)/tests/e2e/agent.o $(B)/tests/e2e/client.o $(B)/runtime.a
+	$(say) LD $@
+	$(Q)$(CC) -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm $(LDLIBS)
+# The plugin finds the library in the program.
+$(B)/tests/e2e/targets/target: $(B)/tests/e2e/targets/target.o $(B)/libjstrace.a
+	$(say) LD $@
+	$(Q)$(CC) -pthread -rdynamic $(sanitize) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ldl -lrt $(LDLIBS)
+$(B)/tests/e2e/targets/plugin.so: tests/e2e/targets/plugin.c libjstrace/jstrace.h
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) -shared -fPIC $(sanitize) $(CFLAGS) -Ilibjstrace -o $@ $<
