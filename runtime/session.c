@@ -3,33 +3,24 @@
  *
  * What a run needs lies in the thread's work area:
  *
- *     | registers | values of an event | scratch: strings made by the run | room for encoded keys |
+ *     | registers | values of an event | strings made by the run | encoded keys, as much again |
  */
 #include "clock.h"
-#include "map.h"
 #include "session.h"
 #include "vm.h"
 
-enum { VALUES = JST_MAX_REGISTERS + JST_MAX_SITE_FIELDS, SCRATCH_MIN = 4096 };
+enum {
+	VALUES_SIZE = (JST_MAX_REGISTERS + JST_MAX_SITE_FIELDS) * (int)sizeof(struct jst_value),
+	STRINGS_MIN = 4096,
+};
 
-static uint32_t string_room(uint32_t string_size)
-{
-	const uint32_t room = 4 * string_size;
-
-	return ((room > SCRATCH_MIN ? room : SCRATCH_MIN) + 7) & ~7U;
-}
-
-/* An encoded key of the greatest size (cell.h): kinds, then a length and padded bytes each. */
-static uint32_t key_room(uint32_t string_size)
-{
-	return (uint32_t)sizeof(uint64_t) + JST_MAX_KEYS * ((uint32_t)sizeof(uint64_t) + ((string_size + 7) & ~7U));
-}
-
+/* An encoded key of the greatest size: kinds, then for each a length and padded bytes (cell.h). Strings have as much: that is at least eight of them. */
 uint32_t jst_session_work_size(uint32_t string_size)
 {
-	const uint32_t size = VALUES * (uint32_t)sizeof(struct jst_value) + string_room(string_size) + key_room(string_size);
+	const uint32_t key = 8 + JST_MAX_KEYS * (8 + ((string_size + 7) & ~7U));
+	const uint32_t half = key > STRINGS_MIN ? key : STRINGS_MIN;
 
-	return (size + 63) & ~63U;
+	return (uint32_t)VALUES_SIZE + 2 * ((half + 31) & ~31U);
 }
 
 void jst_session_claim(struct jst_session *session, const struct jst_runner *runner)
@@ -75,16 +66,20 @@ static inline void prepare(struct jst_run *run, struct jst_session *session, con
 	run->program = program;
 	run->slot = &session->memory.slots[runner->slot];
 	run->bank = jst_slot_bank(&session->memory, run->slot);
-	run->slot_index = runner->slot;
 	run->runner = runner;
 	run->binding = binding;
+	run->fields = binding->field;
 	run->words = words;
 	run->now = program->flags & JST_PROGRAM_CLOCK ? jst_clock_now(&session->memory.header->clock) : 0;
 	run->registers = (struct jst_value *)(void *)work;
-	run->scratch = (char *)work + VALUES * sizeof(struct jst_value);
-	run->room = string_room(session->string_size);
-	run->key_room = session->work_size - (uint32_t)(VALUES * sizeof(struct jst_value)) - run->room;
+	run->scratch = (char *)work + VALUES_SIZE;
+	run->room = (session->work_size - VALUES_SIZE) / 2;
 	run->used = 0;
+	run->map.memory = &session->memory;
+	run->map.slot = run->slot;
+	run->map.scratch = run->scratch;
+	run->map.room = 2 * run->room;
+	run->map.used = &run->used;
 }
 
 static inline void run_clauses(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words,

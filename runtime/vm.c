@@ -9,7 +9,6 @@
 
 #include "aggregation.h"
 #include "clock.h"
-#include "map.h"
 #include "ring.h"
 #include "vm.h"
 
@@ -175,12 +174,14 @@ static inline uint32_t compare_cost(const struct jst_value *b, const struct jst_
 	return b->length < c->length ? b->length : c->length;
 }
 
-static uint32_t length_of(const struct jst_value *values, uint32_t count)
+/* Bytes of strings among values that are stored, used as keys or sent. */
+static inline uint32_t length_of(const struct jst_value *values, uint32_t count)
 {
+	const uint32_t most = 1 << 16; /* no string is kept longer */
 	uint32_t length = 0;
 
 	for (uint32_t i = 0; i < count; i++)
-		length += values[i].length < 1 << 16 ? values[i].length : 1 << 16; /* no string is kept longer */
+		length += values[i].length < most ? values[i].length : most;
 	return length;
 }
 
@@ -222,17 +223,11 @@ static inline struct jst_value load_field(const uint64_t *words, unsigned type, 
 	return load_other(words, type, word);
 }
 
-static inline struct jst_map_access map_access(struct jst_run *run, const struct jst_map_decl *maps, int32_t index)
+static inline const struct jst_map_access *map_access(struct jst_run *run, int32_t index)
 {
-	return (struct jst_map_access){
-		.memory = &run->session->memory,
-		.slot = run->slot,
-		.decl = &maps[index],
-		.index = (uint32_t)index,
-		.scratch = run->scratch,
-		.room = run->room + run->key_room,
-		.used = &run->used,
-	};
+	run->map.decl = (const struct jst_map_decl *)jst_program_section(run->program, JST_SECTION_MAPS) + index;
+	run->map.index = (uint32_t)index;
+	return &run->map;
 }
 
 static inline void aggregate(struct jst_run *run, const struct jst_insn *insn, const struct jst_value *keys, struct jst_value value)
@@ -247,7 +242,7 @@ static inline void aggregate(struct jst_run *run, const struct jst_insn *insn, c
 		.index = (uint16_t)insn->imm,
 		.tid = run->runner->tid,
 		.scratch = run->scratch + used,
-		.room = run->room + run->key_room - used,
+		.room = 2 * run->room - used,
 	};
 
 	if (unlikely(update.decl->function == JST_AGGREGATION_LAST))
@@ -350,7 +345,7 @@ op_MOVE:
 	A = B;
 	NEXT;
 op_FIELD: {
-	const struct jst_field_binding field = run->binding->field[insn->imm];
+	const struct jst_field_binding field = run->fields[insn->imm];
 
 	A = load_field(run->words, field.type, field.word);
 	CHARGE(A.length);
@@ -491,46 +486,46 @@ op_JFALSE:
 		goto jump;
 	NEXT;
 op_MAPGET: {
-	const struct jst_map_access access = map_access(run, jst_program_section(program, JST_SECTION_MAPS), insn->imm);
+	const struct jst_map_access *access = map_access(run, insn->imm);
 
 	CHARGE(length_of(&B, insn->c));
-	A = jst_map_get(&access, &B);
+	A = jst_map_get(access, &B);
 	CHARGE(A.length);
 	NEXT;
 }
 op_MAPSET: {
-	const struct jst_map_access access = map_access(run, jst_program_section(program, JST_SECTION_MAPS), insn->imm);
+	const struct jst_map_access *access = map_access(run, insn->imm);
 
 	CHARGE(length_of(&B, insn->c) + length_of(&A, 1));
-	jst_map_set(&access, &B, A);
+	jst_map_set(access, &B, A);
 	NEXT;
 }
 op_MAPADD: {
-	const struct jst_map_access access = map_access(run, jst_program_section(program, JST_SECTION_MAPS), insn->imm);
+	const struct jst_map_access *access = map_access(run, insn->imm);
 
 	CHARGE(length_of(&B, insn->c) + length_of(&A, 1));
-	jst_map_add(&access, &B, A, 1);
+	jst_map_add(access, &B, A, 1);
 	NEXT;
 }
 op_MAPSUB: {
-	const struct jst_map_access access = map_access(run, jst_program_section(program, JST_SECTION_MAPS), insn->imm);
+	const struct jst_map_access *access = map_access(run, insn->imm);
 
 	CHARGE(length_of(&B, insn->c));
-	jst_map_add(&access, &B, A, -1);
+	jst_map_add(access, &B, A, -1);
 	NEXT;
 }
 op_MAPDELETE: {
-	const struct jst_map_access access = map_access(run, jst_program_section(program, JST_SECTION_MAPS), insn->imm);
+	const struct jst_map_access *access = map_access(run, insn->imm);
 
 	CHARGE(length_of(&B, insn->c));
-	jst_map_delete(&access, &B);
+	jst_map_delete(access, &B);
 	NEXT;
 }
 op_MAPHAS: {
-	const struct jst_map_access access = map_access(run, jst_program_section(program, JST_SECTION_MAPS), insn->imm);
+	const struct jst_map_access *access = map_access(run, insn->imm);
 
 	CHARGE(length_of(&B, insn->c));
-	A = jst_value_int(jst_map_has(&access, &B));
+	A = jst_value_int(jst_map_has(access, &B));
 	NEXT;
 }
 op_AGGREGATE:

@@ -4,6 +4,7 @@
 #ifndef JST_VM_H
 #define JST_VM_H
 
+#include "map.h"
 #include "session.h"
 
 /* All that a run needs; filled once an event by session.c. */
@@ -12,16 +13,16 @@ struct jst_run {
 	const struct jst_program *program;
 	struct jst_slot *slot;
 	struct jst_bank *bank;
-	uint32_t slot_index;
 	const struct jst_runner *runner;
 	const struct jst_binding *binding;
+	const struct jst_field_binding *fields; /* the binding's */
 	const uint64_t *words;
 	int64_t now;         /* ns, read before the first clause if the program uses it */
 	struct jst_value *registers;  /* JST_MAX_REGISTERS, and JST_MAX_SITE_FIELDS more for the values of an event */
-	char *scratch;       /* strings made by the run, 8-byte aligned */
-	uint32_t room;       /* bytes at scratch for them */
-	uint32_t used;       /* of them; starts at 0 with each clause. Strings read from maps may take some of key_room too */
-	uint32_t key_room;   /* bytes behind room, so that an encoded key finds a place */
+	char *scratch;       /* 8-byte aligned; strings made by the run, then as much room again for encoded keys */
+	uint32_t room;       /* bytes for the strings */
+	uint32_t used;       /* of them; starts at 0 with each clause. Strings read from maps may reach into the room for keys */
+	struct jst_map_access map; /* all but decl and index, which the instruction sets */
 };
 
 /* Runs the clause to its end or until its budget is spent (LOSS_BUDGET). Context: probe. */
