@@ -139,7 +139,7 @@ pattern:
 ;
 
 predicate:
-	PREDICATE_OPEN expression PREDICATE_CLOSE { $$ = $2; }
+	PREDICATE_OPEN expression PREDICATE_CLOSE       { $$ = $2; }
 |	PREDICATE_OPEN error PREDICATE_CLOSE            { $$ = NULL; yyerrok; }
 |	PREDICATE_OPEN error                            { $$ = NULL; }
 ;
@@ -156,7 +156,7 @@ block:
 statements:
 	terminated
 |	terminated simple                               { $$ = tree_append($1, $2); }
-|	terminated error                                        { yyerrok; $$ = $1; }
+|	terminated error                                { yyerrok; $$ = $1; }
 ;
 
 terminated:
@@ -232,7 +232,7 @@ expression:
 |	expression '/' expression                       { $$ = tree_binary(script, OPERATOR_DIV, @$, @2, $1, $3); }
 |	expression '%' expression                       { $$ = tree_binary(script, OPERATOR_MOD, @$, @2, $1, $3); }
 |	expression IN expression                        { $$ = tree_in(script, @$, @2, tree_argument(script, no_arguments, no_name, @1, $1), $3); }
-|	OPEN expression ',' keys CLOSE IN expression {
+|	OPEN expression ',' keys CLOSE IN expression    {
 		struct arguments keys = tree_argument(script, no_arguments, no_name, @2, $2);
 
 		keys.first->next = $4.first;
@@ -240,7 +240,7 @@ expression:
 		keys.count += $4.count;
 		$$ = tree_in(script, @$, @6, keys, $7);
 	}
-|	expression '?' expression ':' expression { $$ = tree_conditional(script, @$, $1, $3, $5); }
+|	expression '?' expression ':' expression        { $$ = tree_conditional(script, @$, $1, $3, $5); }
 ;
 
 primary:
