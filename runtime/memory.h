@@ -170,10 +170,13 @@ static inline void jst_slot_open(const struct jst_memory *memory, struct jst_slo
 static inline struct jst_bank *jst_slot_bank(const struct jst_memory *memory, struct jst_slot *slot)
 {
 	const uint32_t generation = atomic_load_explicit(&memory->header->generation, memory_order_relaxed);
-	struct jst_bank *bank = &slot->banks[generation & 1];
+	struct jst_bank *bank = &slot->banks[generation & 1], *other = &slot->banks[~generation & 1];
 
-	/* Pairs with the release in jst_memory_recycle(). */
-	return atomic_load_explicit(&bank->generation, memory_order_acquire) == generation ? bank : &slot->banks[~generation & 1];
+	/* Both pair with the release in jst_memory_recycle(); the other bank, too, may have been recycled since the owner was last in it. */
+	if (atomic_load_explicit(&bank->generation, memory_order_acquire) == generation)
+		return bank;
+	(void)atomic_load_explicit(&other->generation, memory_order_acquire);
+	return other;
 }
 
 static inline void *jst_memory_at(const struct jst_memory *memory, jst_ref ref)
