@@ -117,19 +117,18 @@ static inline int64_t line(uint64_t ticks, uint64_t anchor, int64_t ns, uint64_t
 int64_t jst_clock_now(const struct jst_clock_page *page)
 {
 	for (int tries = 0; tries < READ_TRIES; tries++) {
-		/* Pairs with the release in publish(): the set is what was published under this index, or a later one, which the second load notices. */
+		/* Pairs with the last release in publish(): the set is what was published under this index, or a later one, which the second load notices. */
 		const uint32_t index = atomic_load_explicit(&page->index, memory_order_acquire);
 
 		if (__builtin_expect(index == 0, 0))
 			break;
 		const struct jst_clock_scale *scale = &page->scale[index & 1];
 		const uint64_t ticks = counter();
-		const uint64_t anchor = atomic_load_explicit(&scale->tsc, memory_order_relaxed);
-		const int64_t ns = atomic_load_explicit(&scale->ns, memory_order_relaxed);
-		const uint64_t mult = atomic_load_explicit(&scale->mult, memory_order_relaxed);
+		/* Pair with the releases of the set in publish(): if a word of a later set was read, the index that came before it is seen below. */
+		const uint64_t anchor = atomic_load_explicit(&scale->tsc, memory_order_acquire);
+		const int64_t ns = atomic_load_explicit(&scale->ns, memory_order_acquire);
+		const uint64_t mult = atomic_load_explicit(&scale->mult, memory_order_acquire);
 
-		/* Pairs with the release fence in publish(): if a word of a later set was read, the index that came before it is seen. */
-		atomic_thread_fence(memory_order_acquire);
 		if (__builtin_expect(atomic_load_explicit(&page->index, memory_order_relaxed) == index, 1))
 			return line(ticks, anchor, ns, mult);
 	}
@@ -198,12 +197,11 @@ static void publish(struct jst_clock_page *page, uint64_t anchor, int64_t ns, ui
 		index = 2; /* 0 says that there is no counter; 2 has its parity */
 	struct jst_clock_scale *scale = &page->scale[index & 1];
 
-	/* Pairs with the acquire fence in jst_clock_now(): who reads a word stored below sees at least the index before this one. */
-	atomic_thread_fence(memory_order_release);
-	atomic_store_explicit(&scale->tsc, anchor, memory_order_relaxed);
-	atomic_store_explicit(&scale->ns, ns, memory_order_relaxed);
-	atomic_store_explicit(&scale->mult, mult, memory_order_relaxed);
-	atomic_store_explicit(&scale->wall, wall, memory_order_relaxed);
+	/* Pair with the acquires of the set in jst_clock_now(): who reads one of these words sees at least the index before this one. */
+	atomic_store_explicit(&scale->tsc, anchor, memory_order_release);
+	atomic_store_explicit(&scale->ns, ns, memory_order_release);
+	atomic_store_explicit(&scale->mult, mult, memory_order_release);
+	atomic_store_explicit(&scale->wall, wall, memory_order_relaxed); /* good in any set */
 	/* Pairs with the acquire in jst_clock_now() and jst_clock_wall(). */
 	atomic_store_explicit(&page->index, index, memory_order_release);
 }
