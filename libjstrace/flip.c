@@ -1,23 +1,21 @@
 /*
  * Flips. An owner writes to bank generation & 1 if that bank's own generation is the session's, else to the other one (jst_slot_bank()); it looks once, at the beginning of an event.
  *
- * A bank is ready for generation n when it says n and is being written by nobody: it was recycled, so it is empty. To flip from g to g+1: publish g+1; barrier; wait for each thread to be outside. From then on the owner picks the bank of g+1, where that
- * is ready, and the bank of g can change no more: it is closed. Where the bank of g+1 is not ready, the owner goes on in the bank of g, which stays open.
+ * The agent knows from the same rule which bank an owner picks, and steers it by the banks' generations. A bank is ready if it is empty; then its generation is later than the session's, for the agent gave it one when it recycled it, and nothing else
+ * does. To flip from g to g+1, for each slot:
  *
- * It is not ready for one of two reasons. The CLI has not released it: it stays closed. Or its owner was a straggler, late in the last flip, so it was neither closed nor read: now, if the owner has been outside since, nobody writes to it any more, and it is closed in this round instead of the other one.
- * When such a bank is then recycled, it gets the present generation, so that the owner returns to it in the middle of a round; the bank it leaves is watched like a straggler's, and closed at the next flip.
+ *     the bank that is not picked is ready:  it gets generation g+1, so that with the session at g+1 it is the one that is picked
+ *     it is not ready:                       the picked one stays picked; should it have the parity of g+1, its generation becomes g+1 too, and its events count in the new interval
  *
- * So each event counts in exactly one interval: it is in one bank; a bank is read only when closed, is closed only after its owner was seen outside since it stopped picking it, and is recycled only when closed and released,
- * and recycling empties it before it may be picked again. Should the target die at any instant, every bank that is not copied yet has a generation that was not copied yet, and is read then.
+ * Then publish g+1; barrier; wait until each owner was outside. An owner that was is in neither bank, or in the one that is picked now. So the other one, if it has an older generation and was being written, changes no more: it is closed.
+ * The owner that does not leave in time keeps its bank open, which is not ready then and is closed by a later flip. A bank that the CLI has not released stays closed, and is not ready either.
+ *
+ * So each event counts in exactly one interval: it is in one bank; a bank is read only when closed, is closed only when its owner has been outside since it stopped picking it, is recycled only when closed and released, and is not picked again before it is empty.
+ * Should the target die at any instant, every bank that was not copied yet has a generation under which it was not copied yet, and is read then.
  */
 #include "flip.h"
 
 #include "quiesce.h"
-
-static struct jst_slot *slot_at(const struct jst_installed *installed, uint32_t index)
-{
-	return &installed->run.memory.slots[index];
-}
 
 static uint32_t generation_of(const struct jst_bank *bank)
 {
@@ -29,10 +27,10 @@ static bool is_writing(const struct jst_bank *bank)
 	return atomic_load_explicit(&bank->state, memory_order_relaxed) == JST_BANK_WRITING;
 }
 
-static void close_bank(struct jst_bank *bank)
+/* The index of the bank that is picked at a generation of the session: jst_slot_bank(). */
+static unsigned picked(const struct jst_slot *slot, uint32_t generation)
 {
-	/* Pairs with the CLI's acquire: the cells are whole. */
-	atomic_store_explicit(&bank->state, JST_BANK_CLOSED, memory_order_release);
+	return (generation_of(&slot->banks[generation & 1]) == generation ? generation : ~generation) & 1;
 }
 
 static uint32_t slots_used(void)
@@ -42,64 +40,50 @@ static uint32_t slots_used(void)
 	return used < JST_SLOTS ? used : JST_SLOTS;
 }
 
-/* A bank that should be ready for generation `next` and is open with an older one. */
-static void close_left_over(struct jst_installed *installed, uint32_t index, uint32_t next)
+/* Before generation + 1 is published. The owner compares only the bank of the session's parity with the session's generation, so nothing here changes what it picks until then. */
+static void steer(struct jst_slot *slot, uint32_t generation)
 {
-	struct jst_bank *bank = &slot_at(installed, index)->banks[next & 1];
-	const uint64_t sequence = installed->straggler[index];
+	const unsigned present = picked(slot, generation);
+	struct jst_bank *bank = &slot->banks[present], *other = &slot->banks[!present];
+	const uint32_t next = generation + 1;
 
-	const struct jst_bank *present = &slot_at(installed, index)->banks[~next & 1];
-
-	if (!generation_of(bank) || generation_of(bank) == next || !is_writing(bank))
-		return;
-	/* While the present generation's bank waits to be released, it is this one that the owner writes to. */
-	if (generation_of(present) != next - 1 || !is_writing(present))
-		return;
-	if (sequence && !jst_quiesce_left(index, sequence))
-		return;
-	installed->straggler[index] = 0;
-	/* Nothing in it: ready at once, and the slot is in step again. */
-	if (!atomic_load_explicit(&bank->first_chunk, memory_order_acquire))
-		jst_memory_recycle(&installed->run.memory, bank, next);
-	else
-		close_bank(bank);
+	if (!generation_of(bank))
+		return; /* never used */
+	if (is_writing(other) && generation_of(other) > generation)
+		atomic_store_explicit(&other->generation, next, memory_order_release); /* pairs with jst_slot_bank(): empty, and ready */
+	else if (present == (next & 1))
+		atomic_store_explicit(&bank->generation, next, memory_order_release);
 }
 
 struct flip {
 	struct jst_installed *installed;
-	uint32_t generation; /* that ends */
+	uint32_t generation; /* that begins */
 };
 
 static void outside(void *context, uint32_t index)
 {
 	const struct flip *flip = context;
-	struct jst_bank *banks = slot_at(flip->installed, index)->banks;
-	struct jst_bank *last = &banks[flip->generation & 1];
-	const struct jst_bank *next = &banks[~flip->generation & 1];
+	struct jst_slot *slot = &flip->installed->run.memory.slots[index];
+	struct jst_bank *left = &slot->banks[!picked(slot, flip->generation)];
 
-	if (generation_of(last) == flip->generation && is_writing(last) && generation_of(next) == flip->generation + 1 && is_writing(next))
-		close_bank(last);
-}
-
-static void straggler(void *context, uint32_t index, uint64_t sequence)
-{
-	const struct flip *flip = context;
-
-	flip->installed->straggler[index] = sequence;
+	if (generation_of(left) && generation_of(left) < flip->generation && is_writing(left))
+		atomic_store_explicit(&left->state, JST_BANK_CLOSED, memory_order_release); /* pairs with the CLI's acquire: the cells are whole */
 }
 
 uint32_t jst_flip(struct jst_installed *installed)
 {
 	struct jst_memory_header *header = installed->run.memory.header;
-	struct flip flip = { installed, atomic_load_explicit(&header->generation, memory_order_relaxed) };
+	const uint32_t generation = atomic_load_explicit(&header->generation, memory_order_relaxed);
+	struct flip flip = { installed, generation + 1 };
 	const uint32_t used = slots_used();
 
 	for (uint32_t i = 0; i < used; i++)
-		close_left_over(installed, i, flip.generation + 1);
-	/* The barrier pairs with the load in jst_slot_bank(), behind the owner's odd sequence. */
-	atomic_store_explicit(&header->generation, flip.generation + 1, memory_order_release);
-	jst_quiesce_barrier();
-	return jst_quiesce_wait(JST_QUIESCE_TIMEOUT_MS, outside, straggler, &flip);
+		steer(&installed->run.memory.slots[i], generation);
+	/* Behind the banks' generations. The barrier pairs with the load in jst_slot_bank(), which stands behind the owner's odd sequence. */
+	atomic_store_explicit(&header->generation, generation + 1, memory_order_release);
+	if (!jst_quiesce_barrier())
+		return used; /* it answered when the session began; refused since, nobody can be seen outside */
+	return jst_quiesce_wait(JST_QUIESCE_TIMEOUT_MS, outside, &flip);
 }
 
 void jst_flip_release(struct jst_installed *installed)
@@ -107,32 +91,14 @@ void jst_flip_release(struct jst_installed *installed)
 	struct jst_memory *memory = &installed->run.memory;
 	const uint32_t generation = atomic_load_explicit(&memory->header->generation, memory_order_relaxed);
 	const uint32_t used = slots_used();
-	bool moved = false;
 
 	for (uint32_t i = 0; i < used; i++) {
 		for (uint32_t b = 0; b < JST_BANKS; b++) {
-			struct jst_bank *bank = &slot_at(installed, i)->banks[b];
+			struct jst_bank *bank = &memory->slots[i].banks[b];
 
-			if (atomic_load_explicit(&bank->state, memory_order_relaxed) != JST_BANK_CLOSED)
-				continue;
-			const uint32_t next = generation + ((generation ^ b) & 1);
-
-			jst_memory_recycle(memory, bank, next);
-			if (next == generation) {
-				moved = true;
-				installed->straggler[i] = UINT64_MAX; /* to be looked at below */
-			}
+			/* Later than the session's, so that it is ready and not picked before the next flip. */
+			if (atomic_load_explicit(&bank->state, memory_order_relaxed) == JST_BANK_CLOSED)
+				jst_memory_recycle(memory, bank, generation + 1 + ((generation + 1 + b) & 1));
 		}
-	}
-	if (!moved)
-		return;
-	/* Owners pick the recycled bank from their next event on; one that is inside may still be writing to the other. */
-	jst_quiesce_barrier();
-	for (uint32_t i = 0; i < used; i++) {
-		if (installed->straggler[i] != UINT64_MAX)
-			continue;
-		const uint64_t sequence = atomic_load_explicit(&jst_process->threads[i].sequence, memory_order_acquire); /* pairs with jst_thread_leave() */
-
-		installed->straggler[i] = sequence & 1 ? sequence : 0;
 	}
 }

@@ -349,7 +349,7 @@ uint32_t jst_install_stop(struct jst_installed *installed)
 	if (installed->running) {
 		/* It answered when the session began; should it be refused since, every thread counts as inside. */
 		if (jst_quiesce_barrier())
-			stragglers = jst_quiesce_wait(JST_QUIESCE_TIMEOUT_MS, NULL, NULL, NULL);
+			stragglers = jst_quiesce_wait(JST_QUIESCE_TIMEOUT_MS, NULL, NULL);
 		else
 			stragglers = 1;
 	}

@@ -39,7 +39,6 @@ struct jst_installed {
 	_Atomic bool site_busy;           /* somebody is in jst_site_write() */
 	_Atomic uint64_t arena_used;      /* bytes, from the start of this mapping */
 	struct jst_table table;
-	uint64_t straggler[JST_SLOTS];    /* agent's (flip.c): sequence at which a thread was not seen outside, 0: it was */
 	_Atomic(const struct jst_bound *) bound[JST_MAX_SITES]; /* by site id; NULL: not this program's */
 	_Alignas(64) unsigned char arena[];
 };

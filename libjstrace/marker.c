@@ -61,6 +61,7 @@ void jst_marker_listen(struct jst_marker *marker, const char *name)
 	/* A seqlock with one writer; pairs with the CLI's reads of `listening` before and after the name. */
 	atomic_store_explicit(&marker->listening, count + 1, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
-	strncpy(marker->socket_name, name, sizeof(marker->socket_name) - 1);
+	if (name)
+		strncpy(marker->socket_name, name, sizeof(marker->socket_name) - 1);
 	atomic_store_explicit(&marker->listening, count + 2, memory_order_release);
 }

@@ -9,7 +9,7 @@
 /* Makes and maps it; the calling thread is the agent. Its descriptor stays open in the agent's table. NULL: the process cannot be traced. Context: agent. */
 struct jst_marker *jst_marker_make(void);
 
-/* Publishes the name of the socket that listens, or "" when none does. Context: agent. */
+/* Publishes the name of the socket that listens, "" when none does; NULL: the same as before, to whom it is new. Context: agent. */
 void jst_marker_listen(struct jst_marker *marker, const char *name);
 
 #endif

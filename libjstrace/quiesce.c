@@ -47,7 +47,8 @@ bool jst_quiesce_barrier(void)
 	return interrupt_all();
 }
 
-bool jst_quiesce_left(uint32_t index, uint64_t sequence)
+/* Whether a thread that was inside with that sequence has been outside since. */
+static bool left_since(uint32_t index, uint64_t sequence)
 {
 	const struct jst_thread *thread = &jst_process->threads[index];
 	const int32_t tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
@@ -64,7 +65,7 @@ static int64_t now_ns(void)
 	return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
-uint32_t jst_quiesce_wait(int timeout_ms, void (*outside)(void *context, uint32_t index), void (*straggler)(void *context, uint32_t index, uint64_t sequence), void *context)
+uint32_t jst_quiesce_wait(int timeout_ms, void (*outside)(void *context, uint32_t index), void *context)
 {
 	const int64_t deadline = now_ns() + timeout_ms * 1000000LL;
 	uint32_t used = atomic_load_explicit(&jst_process->threads_used, memory_order_acquire);
@@ -78,18 +79,14 @@ uint32_t jst_quiesce_wait(int timeout_ms, void (*outside)(void *context, uint32_
 		bool left = !(sequence & 1);
 		struct timespec pause = { 0, 20000 };
 
-		while (!left && !(left = jst_quiesce_left(i, sequence)) && now_ns() < deadline) {
+		while (!left && !(left = left_since(i, sequence)) && now_ns() < deadline) {
 			nanosleep(&pause, NULL);
 			if (pause.tv_nsec < 1000000)
 				pause.tv_nsec *= 2;
 		}
 		if (left && outside)
 			outside(context, i);
-		if (!left) {
-			late++;
-			if (straggler)
-				straggler(context, i, sequence);
-		}
+		late += !left;
 	}
 	return late;
 }

@@ -17,12 +17,8 @@ bool jst_quiesce_register(void);
 bool jst_quiesce_barrier(void);
 
 /*
- * Waits until each thread has been outside once, at most timeout_ms. Calls outside(context, index) for each of the records 0 … threads_used-1 as its thread is seen outside, and stragglers(…, sequence)
- * for those that were not in time; either may be NULL. Returns how many were not. Context: agent.
+ * Waits until each thread has been outside once, at most timeout_ms in all. Calls outside(context, index), if not NULL, for each of the records 0 … threads_used-1 as its thread is seen outside. Returns how many were not, in time. Context: agent.
  */
-uint32_t jst_quiesce_wait(int timeout_ms, void (*outside)(void *context, uint32_t index), void (*straggler)(void *context, uint32_t index, uint64_t sequence), void *context);
-
-/* Whether a thread that was inside with that sequence has been outside since. Context: agent. */
-bool jst_quiesce_left(uint32_t index, uint64_t sequence);
+uint32_t jst_quiesce_wait(int timeout_ms, void (*outside)(void *context, uint32_t index), void *context);
 
 #endif

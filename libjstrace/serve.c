@@ -89,11 +89,11 @@ void jst_serve_listen(struct jst_serve **serve, struct jst_marker *marker, struc
 		*serve = new;
 	}
 	(*serve)->listen_until = now_ms() + JST_LISTEN_MS;
+	/* The CLI that rang waits for a change. */
 	if ((*serve)->listener < 0)
 		start_listening(*serve);
 	else
-		/* The CLI that rang waits for a change. */
-		jst_marker_listen(marker, marker->socket_name);
+		jst_marker_listen(marker, NULL);
 }
 
 static void accept_one(struct jst_serve *serve, int64_t now)

@@ -244,14 +244,18 @@ static bool test_flip(void)
 	do {
 		CHECK(client_ask(&client, JST_MESSAGE_FLIP, JST_MESSAGE_FLIPPED, body));
 		sum += client_count(&client, true);
-		/* Now and then without a release between two flips. */
-		if (++flips % 5)
+		/* Now and then without a release between two flips, or three. */
+		if (++flips % 7 && flips % 11 > 1)
 			CHECK(client_send(&client, JST_MESSAGE_RELEASE, NULL, 0));
 	} while (poll(&one, 1, 0) == 0);
 	CHECK(hear(&target));
 	CHECK(client_ask(&client, JST_MESSAGE_STOP, JST_MESSAGE_STOPPED, body));
 	sum += client_count(&client, false);
 	snprintf(client_error, sizeof(client_error), "%llu events in %d intervals", (unsigned long long)sum, flips);
+	for (unsigned i = 0; i < JST_LOSSES; i++)
+		CHECK(client_loss(&client, i) == 0);
+	for (unsigned i = 0; i < JST_LOSSES; i++)
+		CHECK(client_loss(&client, i) == 0);
 	CHECK(flips > 5 && sum == 6000000);
 	return true;
 }
