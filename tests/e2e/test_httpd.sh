@@ -2,7 +2,7 @@
 # The example server itself: what the other tests measure has to be a correct server.
 . "$(dirname "$0")/lib.sh"
 
-start_httpd -w 2 -t 2
+start_httpd -w 2 -t 2 --stats
 nl=$'\r\n'
 host="Host: x$nl"
 end="$nl$nl"
