@@ -35,11 +35,11 @@ static inline int64_t now(void)
 
 static void calibrate(void)
 {
-	double ns = bench_now();
+	double ns = bench_clock(CLOCK_MONOTONIC);
 	uint64_t ticks = __builtin_ia32_rdtsc();
-	while (bench_now() < ns + 20e6)
+	while (bench_clock(CLOCK_MONOTONIC) < ns + 20e6)
 		;
-	clock_multiplier = (uint64_t)((bench_now() - ns) / (double)(__builtin_ia32_rdtsc() - ticks) * 0x1p32);
+	clock_multiplier = (uint64_t)((bench_clock(CLOCK_MONOTONIC) - ns) / (double)(__builtin_ia32_rdtsc() - ticks) * 0x1p32);
 }
 #else
 static inline int64_t now(void)

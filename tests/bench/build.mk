@@ -18,7 +18,7 @@ $(B)/tests/bench/bench_lttng: tests/bench/bench_lttng.c tests/bench/bench_lttng.
 
 .PHONY: bench bench-build
 bench-build: programs $(bench-programs)
-	@if echo '#include <lttng/tracepoint.h>' | $(CC) -E -o /dev/null - 2>/dev/null; then $(MAKE) --no-print-directory $(B)/tests/bench/bench_lttng; fi
+	@if echo '#include <lttng/tracepoint.h>' | $(CC) -E -o /dev/null - 2>/dev/null; then $(MAKE) -s $(B)/tests/bench/bench_lttng; fi
 bench:
 	@tests/setup.sh bench
 	@$(MAKE) --no-print-directory bench-build
