@@ -79,15 +79,15 @@ START_TEST(starting_is_exact_and_leaves_errno)
 	jst_clock_start(&clock, &page);
 	ck_assert_int_eq(errno, 77);
 	ck_assert_uint_eq(atomic_load(&page.index), clock.tsc);
-	/* 2 ms of calibration: some 100 ppm at worst. */
-	ck_assert_int_lt(distance(&page), 20000);
+	/* The first line passes through a pair that was read just now. */
+	ck_assert_int_lt(distance(&page), 100000);
 	const int64_t off = jst_clock_wall(&page, jst_clock_now(&page)) - kernel_ns(CLOCK_REALTIME);
 
 	ck_assert_int_lt(llabs(off), 1000000000);
 }
 END_TEST
 
-/* A clock that is 200 µs behind, then one that is 200 µs ahead: each comes nearer with every adjustment, and neither goes back. */
+/* A clock that is 5 ms off, ahead or behind, comes nearer with an adjustment, and does not go back. */
 static void converge(int64_t off)
 {
 	struct jst_clock_page page = { 0 };
@@ -105,7 +105,7 @@ static void converge(int64_t off)
 	const int64_t first = distance(&page);
 
 	ck_assert_int_gt(first, llabs(off) / 2);
-	pass(3000000);
+	pass(100000000); /* long enough to measure the rate well, also where every reading of the clock takes microseconds */
 	jst_clock_adjust(&clock, &page);
 	ck_assert_uint_eq(atomic_load(&page.index), 2);
 	/* The correction is spread over a second: after a fifth of it some of the way is gone. */
@@ -125,8 +125,8 @@ static void converge(int64_t off)
 
 START_TEST(adjusting_comes_nearer)
 {
-	converge(-200000);
-	converge(200000);
+	converge(-5000000);
+	converge(5000000);
 }
 END_TEST
 
