@@ -546,6 +546,8 @@ END_TEST
 
 int main(void)
 {
+	fake_need_pidfd();
+
 	Suite *suite = suite_create("attach");
 	TCase *tests = tcase_create("attach");
 

