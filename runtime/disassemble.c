@@ -8,9 +8,11 @@
 
 #include "vm.h"
 
-/* PREFIX and THREAD, which have no name in the language, go by the one they have in builtin.def. */
-static const char *const variable_names[JST_VARIABLES] = {
-#define VARIABLE(name, text, alias, unit, where, meaning) [JST_VARIABLE_##name] = (text) ? (text) : "<" #name ">",
+static const struct {
+	const char *text; /* NULL: no name in the language */
+	const char *name;
+} variables[JST_VARIABLES] = {
+#define VARIABLE(id, as_written, alias, unit, where, meaning) [JST_VARIABLE_##id] = { as_written, "<" #id ">" },
 #define FUNCTION(name, text, min, max, signature, unit, meaning)
 #include "builtin.def"
 #undef VARIABLE
@@ -138,7 +140,7 @@ static void put_operands(struct line *line, const struct jst_program *program, c
 		put_field(line, program, insn->imm);
 		break;
 	case JST_OPERANDS_AV:
-		put(line, "r%u, %s", insn->a, name_at(variable_names, JST_VARIABLES, insn->imm));
+		put(line, "r%u, %s", insn->a, variables[insn->imm].text ? variables[insn->imm].text : variables[insn->imm].name);
 		break;
 	case JST_OPERANDS_J:
 		put(line, "-> %d", insn->imm);
