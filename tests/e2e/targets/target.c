@@ -92,7 +92,7 @@ static void set_mode(const char *mode)
 	else if (strcmp(mode, "ign") == 0)
 		signal(SIGUSR2, SIG_IGN);
 	else if (strcmp(mode, "handler") == 0)
-		signal(SIGUSR2, on_usr2);
+		sigaction(SIGUSR2, &(struct sigaction){ .sa_handler = on_usr2, .sa_flags = SA_RESTART }, NULL);
 	else
 		pthread_sigmask(SIG_BLOCK, &set, NULL);
 	if (strcmp(mode, "sigwait") == 0)
@@ -121,7 +121,7 @@ static void nested(long count)
 	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM };
 	const struct itimerspec often = { { 0, 50000 }, { 0, 50000 } };
 
-	signal(SIGALRM, on_alarm);
+	sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_alarm, .sa_flags = SA_RESTART }, NULL);
 	timer_create(CLOCK_MONOTONIC, &event, &timer);
 	timer_settime(timer, 0, &often, NULL);
 	fire(&count);
