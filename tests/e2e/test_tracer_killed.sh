@@ -7,12 +7,15 @@ threads() { ls "/proc/$httpd/task" | wc -l; }
 descriptors() { ls "/proc/$httpd/fd" | wc -l; }
 agent() { grep -lx jstrace /proc/"$httpd"/task/*/comm | sed 's/.comm$//'; }
 agent_descriptors() { ls "$(agent)/fd" | wc -l; }
-# All mappings but for the heap's and stacks' sizes: how many there are, and any of a session.
+# How many mappings there are, and how many of them are jstrace's: the marker, and a session's memory.
 mappings() { grep -c '' "/proc/$httpd/maps"; }
 session_mappings() { grep -c 'memfd:jstrace' "/proc/$httpd/maps"; }
 resident() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$httpd/status"; }
 
+# The server's own allocations stay in its heap, one mapping, however it grows.
+export MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=1000000000
 start_httpd -w 2
+unset MALLOC_ARENA_MAX MALLOC_MMAP_THRESHOLD_
 load warm 1s
 before="$(threads) $(descriptors) $(agent_descriptors) $(mappings) $(session_mappings)"
 resident_before=$(resident)
