@@ -41,6 +41,13 @@ static inline struct jst_string machine_string(const char *text)
 	return (struct jst_string){ text, (uint32_t)strlen(text) };
 }
 
+static inline bool machine_under_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload && strstr(preload, "vgpreload");
+}
+
 static inline void machine_open(struct machine *m)
 {
 	memset(m, 0, sizeof(*m));

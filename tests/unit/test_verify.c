@@ -699,13 +699,6 @@ static uint32_t pick(uint32_t below)
 	return (uint32_t)(random_state >> 20) % below;
 }
 
-static bool under_valgrind(void)
-{
-	const char *preload = getenv("LD_PRELOAD");
-
-	return preload && strstr(preload, "vgpreload");
-}
-
 enum { ARENA = 16 << 20 };
 
 /* Runs an accepted program a few times in an arena that is given back, hence zero, before each. */
@@ -793,7 +786,7 @@ START_TEST(mutations)
 	struct jst_program *whole = rich_program();
 	unsigned char *arena = mmap(NULL, ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	void *scratch = malloc(JST_VERIFY_SCRATCH);
-	const int rounds = under_valgrind() ? 2000 : 40000;
+	const int rounds = machine_under_valgrind() ? 2000 : 40000;
 	int accepted = 0;
 
 	ck_assert_ptr_ne(arena, MAP_FAILED);

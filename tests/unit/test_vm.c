@@ -2,7 +2,14 @@
  * The machine: what each instruction makes of each kind of operand, the budget, storage, records, and events as sessions run them.
  */
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <math.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "aggregation.h"
 #include "clock.h"
@@ -902,21 +909,81 @@ START_TEST(the_clock_is_read_once)
 }
 END_TEST
 
+/* All variables, storage of every kind, functions and records. */
+static void open_everything(struct machine *m)
+{
+	machine_open(m);
+	const int32_t span = (int32_t)jst_builder_map(m->builder, JST_MAP_INT | JST_MAP_SPAN, 1), any = (int32_t)jst_builder_map(m->builder, 0, 2);
+	const int32_t hist = (int32_t)jst_builder_aggregation(m->builder, JST_AGGREGATION_HIST, 1, (int64_t[3]){ 4 });
+
+	machine_field(m, "id", JST_FIELD_INT);
+	machine_field(m, "path", JST_FIELD_STRING);
+	machine_add(m, JST_OP_FIELD, 0, 0, 0, (int32_t)jst_builder_field(m->builder, "id", 2));
+	machine_add(m, JST_OP_FIELD, 1, 0, 0, (int32_t)jst_builder_field(m->builder, "path", 4));
+	for (int i = 0; i < JST_VARIABLES; i++)
+		machine_add(m, JST_OP_VARIABLE, 2, 0, 0, i);
+	machine_add(m, JST_OP_VARIABLE, 2, 0, 0, JST_VARIABLE_NOW);
+	machine_add(m, JST_OP_MAPSET, 2, 0, 1, span);
+	machine_add(m, JST_OP_MAPADD, 1, 0, 2, any);
+	machine_add(m, JST_OP_AGGREGATE, 0, 1, 1, hist);
+	machine_add(m, JST_OP_CALL, 3, 0, 2, JST_FUNCTION_CAT);
+	machine_add(m, JST_OP_CALL, 4, 0, 1, JST_FUNCTION_SQRT);
+	machine_add(m, JST_OP_CALL, 5, 0, 1, JST_FUNCTION_LOG2);
+	machine_add(m, JST_OP_CALL, 6, 0, 0, JST_FUNCTION_RAND);
+	machine_add(m, JST_OP_RECORD, 0, 0, 2, (int32_t)jst_builder_record(m->builder, 2));
+	machine_add(m, JST_OP_EVENT, 0, 0, 0, (int32_t)jst_builder_record(m->builder, 0));
+	machine_start(m);
+	m->words[1] = (uint64_t)(uintptr_t) "/index";
+}
+
 START_TEST(errno_stays)
 {
 	struct machine m;
 
-	machine_open(&m);
-	machine_add(&m, JST_OP_INT, 0, 0, 0, -1);
-	for (int i = 0; i < JST_VARIABLES; i++)
-		machine_add(&m, JST_OP_VARIABLE, 1, 0, 0, i);
-	machine_add(&m, JST_OP_CALL, 1, 0, 1, JST_FUNCTION_SQRT);
-	machine_add(&m, JST_OP_CALL, 1, 0, 1, JST_FUNCTION_LOG2);
-	machine_add(&m, JST_OP_EVENT, 0, 0, 0, (int32_t)jst_builder_record(m.builder, 0));
-	machine_start(&m);
-	errno = 123;
-	machine_fire(&m);
-	ck_assert_int_eq(errno, 123);
+	open_everything(&m);
+	for (m.words[0] = (uint64_t)-10; m.words[0] != 1000; m.words[0]++) {
+		errno = 123;
+		machine_fire(&m);
+		ck_assert_int_eq(errno, 123);
+	}
+	machine_close(&m);
+}
+END_TEST
+
+/* In a child that is killed for any system call but its end. */
+START_TEST(nothing_makes_a_system_call)
+{
+	struct sock_filter rules[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+	};
+	const struct sock_fprog filter = { sizeof(rules) / sizeof(rules[0]), rules };
+	struct machine m;
+	struct jst_clock clock;
+	int status;
+
+#ifdef __SANITIZE_THREAD__
+	return; /* makes system calls of its own, as valgrind does */
+#endif
+	if (machine_under_valgrind())
+		return;
+	open_everything(&m);
+	jst_clock_init(&clock);
+	jst_clock_start(&clock, &m.session.memory.header->clock);
+	const pid_t child = fork();
+
+	ck_assert_int_ge(child, 0);
+	if (child == 0) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter))
+			syscall(SYS_exit_group, 1);
+		for (m.words[0] = 1; m.words[0] <= 20000; m.words[0]++)
+			machine_fire(&m);
+		syscall(SYS_exit_group, 0);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
 	machine_close(&m);
 }
 END_TEST
@@ -1000,6 +1067,7 @@ int main(void)
 	tcase_add_test(sessions, events_follow_the_generation);
 	tcase_add_test(sessions, the_clock_is_read_once);
 	tcase_add_test(sessions, errno_stays);
+	tcase_add_test(sessions, nothing_makes_a_system_call);
 	tcase_add_test(sessions, a_span_is_measured);
 	tcase_set_timeout(values, 120);
 	suite_add_tcase(suite, values);
