@@ -25,6 +25,7 @@
 #include "install.h"
 #include "jstrace.h"
 #include "marker.h"
+#include "raw.h"
 #include "sample.h"
 #include "serve.h"
 #include "sites.h"
@@ -71,11 +72,11 @@ static bool own_descriptors(void)
 		if (unshare(CLONE_FILES) < 0)
 			return false;
 		for (int fd = 0; fd < (most > 0 && most < 65536 ? most : 65536); fd++)
-			close(fd);
+			jst_raw_close(fd);
 	}
 	/* Whatever writes to 0, 1 or 2 must not write into a socket of ours. */
 	for (int fd = 0; fd < 3; fd++)
-		if (open("/dev/null", O_RDWR | O_CLOEXEC) != fd && memfd_create("jstrace:null", MFD_CLOEXEC) != fd)
+		if (jst_raw_open("/dev/null", O_RDWR | O_CLOEXEC) != fd && jst_raw_memfd("jstrace:null", MFD_CLOEXEC) != fd)
 			return false;
 	return true;
 }

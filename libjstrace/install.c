@@ -17,6 +17,7 @@
 
 #include "hash.h"
 #include "quiesce.h"
+#include "raw.h"
 #include "sample.h"
 #include "table.h"
 #include "verify.h"
@@ -64,18 +65,18 @@ static void *map_private(size_t size)
 /* A sealable memfd of size bytes, mapped; NULL: errno says why. The agent blocks SIGXFSZ, so a file size limit is an error here and not a death. */
 static void *map_memfd(const char *name, size_t size, int protection, int *fd)
 {
-	*fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	*fd = jst_raw_memfd(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
 	if (*fd < 0 && errno == EINVAL)
-		*fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		*fd = jst_raw_memfd(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (*fd < 0)
 		return NULL;
-	void *memory = ftruncate(*fd, (off_t)size) == 0 ? mmap(NULL, size, protection, MAP_SHARED, *fd, 0) : MAP_FAILED;
+	void *memory = jst_raw_truncate(*fd, size) == 0 ? jst_raw_map(*fd, size, protection) : MAP_FAILED;
 
 	if (memory != MAP_FAILED)
 		return memory;
 	const int error = errno;
 
-	close(*fd);
+	jst_raw_close(*fd);
 	*fd = -1;
 	errno = error;
 	return NULL;
@@ -152,8 +153,8 @@ static bool make_memory(struct jst_installed *installed, const struct jst_messag
 		return false;
 	}
 	/* Our mappings keep what they may do: from now on nobody maps the results writable, and nobody changes either size. */
-	if (fcntl(installed->memory_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0 ||
-	    fcntl(installed->tails_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+	if (jst_raw_seal(installed->memory_fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0 ||
+	    jst_raw_seal(installed->tails_fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
 		refuse(refused, JST_REFUSAL_MEMORY, "the session's memory cannot be sealed: %s", strerror(errno));
 		return false;
 	}
@@ -242,9 +243,9 @@ static bool bind_all(struct jst_installed *installed, struct jst_refused *refuse
 static void unmap(struct jst_installed *installed)
 {
 	if (installed->memory_fd >= 0)
-		close(installed->memory_fd);
+		jst_raw_close(installed->memory_fd);
 	if (installed->tails_fd >= 0)
-		close(installed->tails_fd);
+		jst_raw_close(installed->tails_fd);
 	if (installed->run.memory.header)
 		munmap(installed->run.memory.base, installed->run.memory.header->size);
 	if (installed->run.tails)
@@ -356,9 +357,9 @@ uint32_t jst_install_stop(struct jst_installed *installed)
 	inherited[index] = NULL;
 	if (stragglers) {
 		if (installed->memory_fd >= 0)
-			close(installed->memory_fd);
+			jst_raw_close(installed->memory_fd);
 		if (installed->tails_fd >= 0)
-			close(installed->tails_fd);
+			jst_raw_close(installed->tails_fd);
 		installed->memory_fd = installed->tails_fd = -1;
 	} else {
 		unmap(installed);

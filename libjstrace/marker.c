@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "raw.h"
 #include "sample.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -25,22 +26,22 @@ _Static_assert(sizeof(struct jst_marker) <= MARKER_SIZE, "the marker is a page")
 
 struct jst_marker *jst_marker_make(void)
 {
-	int fd = memfd_create(JST_MARKER_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	int fd = jst_raw_memfd(JST_MARKER_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
 
 	if (fd < 0 && errno == EINVAL)
-		fd = memfd_create(JST_MARKER_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		fd = jst_raw_memfd(JST_MARKER_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return NULL;
-	struct jst_marker *marker = ftruncate(fd, MARKER_SIZE) == 0 ? mmap(NULL, MARKER_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
+	struct jst_marker *marker = jst_raw_truncate(fd, MARKER_SIZE) == 0 ? jst_raw_map(fd, MARKER_SIZE, PROT_READ | PROT_WRITE) : MAP_FAILED;
 
 	if (marker == MAP_FAILED) {
-		close(fd);
+		jst_raw_close(fd);
 		return NULL;
 	}
 	/* A child is not this process: it has a marker of its own, or none. */
-	if (madvise(marker, MARKER_SIZE, MADV_DONTFORK) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0) {
+	if (madvise(marker, MARKER_SIZE, MADV_DONTFORK) < 0 || jst_raw_seal(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0) {
 		munmap(marker, MARKER_SIZE);
-		close(fd);
+		jst_raw_close(fd);
 		return NULL;
 	}
 	marker->magic = JST_MARKER_MAGIC;

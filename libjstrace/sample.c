@@ -10,15 +10,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "raw.h"
+
 int jst_sample_read(const char *path, char *buffer, size_t room)
 {
-	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const int fd = jst_raw_open(path, O_RDONLY | O_CLOEXEC);
 	size_t length = 0;
 
 	if (fd < 0)
 		return -1;
 	while (length < room - 1) {
-		const ssize_t got = read(fd, buffer + length, room - 1 - length);
+		const ssize_t got = jst_raw_read(fd, buffer + length, room - 1 - length);
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -26,7 +28,7 @@ int jst_sample_read(const char *path, char *buffer, size_t room)
 			break;
 		length += (size_t)got;
 	}
-	close(fd);
+	jst_raw_close(fd);
 	buffer[length] = 0;
 	return (int)length;
 }

@@ -18,6 +18,7 @@
 #include "flip.h"
 #include "install.h"
 #include "jstrace.h"
+#include "raw.h"
 #include "sample.h"
 #include "talk.h"
 #include "thread.h"
@@ -48,7 +49,7 @@ static void stop_listening(struct jst_serve *serve)
 	if (serve->listener < 0)
 		return;
 	jst_marker_listen(serve->marker, "");
-	close(serve->listener);
+	jst_raw_close(serve->listener);
 	serve->listener = -1;
 }
 
@@ -58,13 +59,13 @@ static bool start_listening(struct jst_serve *serve)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	socklen_t size = sizeof(sa_family_t);
 	char name[sizeof(serve->marker->socket_name)] = "";
-	const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	const int fd = jst_raw_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd < 0)
 		return false;
-	if (bind(fd, (struct sockaddr *)&address, size) < 0 || listen(fd, CONNECTIONS) < 0 || (size = sizeof(address), getsockname(fd, (struct sockaddr *)&address, &size) < 0) ||
+	if (jst_raw_bind(fd, &address, size) < 0 || jst_raw_listen(fd, CONNECTIONS) < 0 || (size = sizeof(address), jst_raw_name(fd, &address, &size) < 0) ||
 	    size <= offsetof(struct sockaddr_un, sun_path) + 1 || size - offsetof(struct sockaddr_un, sun_path) > sizeof(name)) {
-		close(fd);
+		jst_raw_close(fd);
 		return false;
 	}
 	memcpy(name, address.sun_path + 1, size - offsetof(struct sockaddr_un, sun_path) - 1);
@@ -98,7 +99,7 @@ void jst_serve_listen(struct jst_serve **serve, struct jst_marker *marker, struc
 
 static void accept_one(struct jst_serve *serve, int64_t now)
 {
-	const int fd = accept4(serve->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	const int fd = jst_raw_accept(serve->listener, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd < 0)
 		return;
@@ -108,7 +109,7 @@ static void accept_one(struct jst_serve *serve, int64_t now)
 			return;
 		}
 	}
-	close(fd);
+	jst_raw_close(fd);
 }
 
 /* What is due once a second, for as long as something is served. */
@@ -161,7 +162,7 @@ void jst_serve_step(struct jst_serve **pointer, int timeout_ms)
 	poll_set[0] = (struct pollfd){ .fd = serve->listener, .events = POLLIN };
 	for (int i = 0; i < CONNECTIONS; i++)
 		poll_set[1 + i] = (struct pollfd){ .fd = serve->talk[i].fd, .events = (short)(POLLIN | (serve->talk[i].list_next ? POLLOUT : 0)) };
-	const int ready = poll(poll_set, 1 + CONNECTIONS, timeout_ms);
+	const int ready = jst_raw_poll(poll_set, 1 + CONNECTIONS, timeout_ms);
 	const int64_t now = now_ms();
 
 	for (int i = 0; i < CONNECTIONS; i++) {

@@ -13,6 +13,7 @@
 
 #include "flip.h"
 #include "jstrace.h"
+#include "raw.h"
 #include "sites.h"
 
 /* 1: sent; 0: the peer must read first; -1: it is gone. */
@@ -36,7 +37,7 @@ static int send_packet(const struct jst_talk *talk, enum jst_message_type type, 
 		memcpy(CMSG_DATA(attached), fds, fd_count * sizeof(int));
 	}
 	do
-		sent = sendmsg(talk->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+		sent = jst_raw_send(talk->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (sent < 0 && errno == EINTR);
 	if (sent >= 0)
 		return 1;
@@ -65,10 +66,9 @@ __attribute__((format(printf, 3, 4))) static bool refuse(const struct jst_talk *
 void jst_talk_begin(struct jst_talk *talk, int fd, const struct jst_marker *marker, struct jst_clock *clock, int64_t now)
 {
 	struct ucred peer;
-	socklen_t size = sizeof(peer);
 
 	*talk = (struct jst_talk){ .fd = fd, .phase = JST_TALK_GREETING, .deadline = now + JST_HELLO_TIMEOUT_MS, .marker = marker, .clock = clock };
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == 0 || peer.uid == geteuid() || peer.uid == getuid()))
+	if (jst_raw_peer(fd, &peer) == 0 && (peer.uid == 0 || peer.uid == geteuid() || peer.uid == getuid()))
 		return;
 	refuse(talk, JST_REFUSAL_CREDENTIALS, "only the user that the process runs as, and root, may trace it");
 	jst_talk_end(talk);
@@ -82,7 +82,7 @@ void jst_talk_end(struct jst_talk *talk)
 		jst_install_stop(talk->installed);
 	if (talk->program)
 		munmap(talk->program, JST_PROGRAM_MAX_SIZE);
-	close(talk->fd);
+	jst_raw_close(talk->fd);
 	talk->installed = NULL;
 	talk->program = NULL;
 	talk->list_next = 0;
@@ -192,8 +192,8 @@ static bool install(struct jst_talk *talk)
 	const int fds[2] = { installed->memory_fd, installed->tails_fd };
 	const bool sent = send_packet(talk, JST_MESSAGE_LOADED, &body, sizeof(body), fds, 2) == 1;
 
-	close(installed->memory_fd);
-	close(installed->tails_fd);
+	jst_raw_close(installed->memory_fd);
+	jst_raw_close(installed->tails_fd);
 	installed->memory_fd = installed->tails_fd = -1;
 	talk->phase = JST_TALK_LOADED;
 	return sent;
@@ -283,7 +283,7 @@ static bool act(struct jst_talk *talk, uint32_t type, const void *body, uint32_t
 
 bool jst_talk_receive(struct jst_talk *talk, unsigned char *buffer, int64_t now)
 {
-	const ssize_t got = recv(talk->fd, buffer, JST_PACKET_MAX, MSG_DONTWAIT | MSG_TRUNC);
+	const ssize_t got = jst_raw_receive(talk->fd, buffer, JST_PACKET_MAX, MSG_DONTWAIT | MSG_TRUNC);
 	struct jst_message head;
 
 	if (got < 0)
