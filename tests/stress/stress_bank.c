@@ -13,11 +13,11 @@
 #include "store.h"
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-enum { EVENTS = 60000 };
+enum { EVENTS = 400000 };
 #else
-enum { EVENTS = 600000 };
+enum { EVENTS = 10000000 };
 #endif
-enum { INTERVALS = 50, THREADS = 3, KEYS = 50, PATIENCE = 2000, LINGER = 20000 };
+enum { INTERVALS = 100, THREADS = 3, KEYS = 50, PATIENCE = 2000, LINGER = 20000 };
 enum { BY_KEY, VALUES };
 
 static struct store *store;

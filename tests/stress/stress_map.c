@@ -11,9 +11,9 @@
 #include "store.h"
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-enum { ROUNDS = 12000, HANDED = 20000 };
+enum { ROUNDS = 24000, HANDED = 40000 };
 #else
-enum { ROUNDS = 60000, HANDED = 120000 };
+enum { ROUNDS = 400000, HANDED = 800000 };
 #endif
 enum { THREADS = 4, KEYS = 48, OWN = 512, FILLERS = 250 };
 

@@ -6,9 +6,9 @@
 #include "store.h"
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-enum { RECORDS = 60000 };
-#else
 enum { RECORDS = 600000 };
+#else
+enum { RECORDS = 6000000 };
 #endif
 
 static struct store *store;

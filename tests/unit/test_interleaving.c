@@ -277,6 +277,63 @@ START_TEST(every_interleaving_is_one_order_or_the_other)
 }
 END_TEST
 
+/* Strings of one letter each, so that one made of two shows. */
+static char seen_text[64];
+static uint32_t seen_length;
+
+static void get_text(const struct jst_map_access *access)
+{
+	*access->used = 0;
+	const struct jst_value value = jst_map_get(access, &key);
+	seen_length = value.kind == JST_STRING ? value.length : 0;
+	if (seen_length)
+		memcpy(seen_text, value.s, seen_length);
+}
+
+static void set_text(const struct jst_map_access *access, char letter)
+{
+	char text[32];
+
+	memset(text, letter, sizeof(text));
+	jst_map_set(access, &key, jst_value_string(text, sizeof(text)));
+}
+
+/* The second change takes the block that the first one freed: the slot refers to the same block as before, which says something else now. Only the version tells. */
+static void change_text_twice(const struct jst_map_access *access)
+{
+	set_text(access, 'b');
+	set_text(access, 'c');
+}
+
+START_TEST(a_block_that_comes_back_is_noticed)
+{
+	const struct sigaction action = { .sa_sigaction = on_trap, .sa_flags = SA_SIGINFO };
+	const uint32_t map = _i ? SCALAR : GENERAL;
+	const struct jst_map_access *access = &access_of[0][map];
+	int returned = 0;
+
+	sigaction(SIGTRAP, &action, NULL);
+	choose_keys(map);
+	set_text(access, 'x');
+	if (!run_with(get_text, get_text, map, 0))
+		return;
+	for (int n = 0;; n += 2) {
+		uint32_t same = 0;
+		set_text(access, 'a');
+		if (!run_with(get_text, change_text_twice, map, n))
+			break;
+		ck_assert_uint_eq(seen_length, 32);
+		while (same < seen_length && seen_text[same] == seen_text[0])
+			same++;
+		ck_assert_msg(same == seen_length, "map %u, step %d: a string of two: %.32s", map, n, seen_text);
+		ck_assert(seen_text[0] == 'a' || seen_text[0] == 'c');
+		returned += seen_text[0] == 'c';
+	}
+	ck_assert_int_gt(returned, 10);
+	jst_map_delete(access, &key);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("interleaving");
@@ -285,6 +342,7 @@ int main(void)
 	tcase_set_timeout(tests, 120);
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_loop_test(tests, every_interleaving_is_one_order_or_the_other, 0, MAPS);
+	tcase_add_loop_test(tests, a_block_that_comes_back_is_noticed, 0, 2);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
