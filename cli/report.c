@@ -205,7 +205,7 @@ static void say_losses(const struct report *report)
 	for (int i = 0; i < JST_LOSSES; i++) {
 		if (!report->total[i] || used >= sizeof(line))
 			continue;
-		used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%llu %s", used ? ", " : "", (unsigned long long)report->total[i], loss_rows[i].reason);
+		used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%s: %llu", used ? ", " : "", loss_rows[i].reason, (unsigned long long)report->total[i]);
 		if (loss_rows[i].option && used < sizeof(line))
 			used += (size_t)snprintf(line + used, sizeof(line) - used, " (see %s)", loss_rows[i].option);
 	}

@@ -70,7 +70,7 @@ grep -q 'no data' "$work/misspelt.out" || fail "no 'no data'"
 jst loses --format json --string-size 64 -p "$one" -e 'work:end < @n[cat(path, path, path, path, path, path, path, path, path, path, path, path, path, path)] = count() >'
 order one fire 10
 end_jst 0
-grep -q 'strings cut (see --string-size)' "$work/loses.err" || fail "cut strings are not told"
+grep -q 'strings cut: 5 (see --string-size)' "$work/loses.err" || fail "cut strings are not told"
 grep -q '"type":"loss","reason":"strings cut","count":5,"where":"cli_target' "$work/loses.out" || fail "no loss object"
 
 # Two processes: side by side, merged, one that is named but cannot be traced makes the run fail in the end.
