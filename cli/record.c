@@ -13,6 +13,12 @@
 
 #include "cell.h"
 
+/* Room for a site's description, whose texts are as long as they can be. */
+struct site_copy {
+	unsigned char before[8];
+	_Alignas(8) unsigned char entry[sizeof(struct jst_site_entry) + JST_MAX_PROBE_NAME + UINT16_MAX + JST_MAX_SITE_FIELDS * JST_MAX_FIELD_NAME + 8];
+};
+
 bool record_decode(const struct compiled *compiled, const void *buffer, size_t size, struct record *record)
 {
 	struct jst_record *header = &record->header;
@@ -160,10 +166,28 @@ static void print_event_json(FILE *file, const struct record *record, const stru
 	fputs("}}\n", file);
 }
 
+/*
+ * Reads the description of a record's site out of a copy, as if that lay in a memory of its own, eight bytes behind the start: the target may change its own while names are being
+ * escaped, so that what was seen to be harmless is not what is written.
+ */
+static bool read_site(const struct record_source *source, jst_ref ref, struct site_copy *copy, struct jst_probe *probe)
+{
+	const uint64_t at = (uint64_t)ref * 8;
+
+	if (!source->base || !ref || at >= source->size || source->size - at < sizeof(struct jst_site_entry))
+		return false;
+	const uint32_t size = ((const volatile struct jst_site_entry *)(source->base + at))->size;
+	if (size > source->size - at || size > sizeof(copy->entry))
+		return false;
+	memcpy(copy->entry, source->base + at, size);
+	return jst_site_read((const unsigned char *)copy, sizeof(copy->before) + size, 1, probe);
+}
+
 void record_print(struct output *output, const struct record *record, const struct record_source *source)
 {
 	const bool json = output->format == OUTPUT_JSON;
 	struct jst_probe probe = { .fields = 0 };
+	struct site_copy copy;
 
 	switch (record->compiled->type) {
 	case RECORD_PRINTF:
@@ -179,8 +203,8 @@ void record_print(struct output *output, const struct record *record, const stru
 		return;
 	case RECORD_EMIT:
 	case RECORD_EVENT:
-		/* jst_site_read() trusts nothing; without a description the event goes out without its names. */
-		if (!source->base || !record->header.site || !jst_site_read(source->base, source->size, record->header.site, &probe))
+		/* Without a description the event goes out without its names. */
+		if (!read_site(source, record->header.site, &copy, &probe))
 			probe = (struct jst_probe){ .fields = 0 };
 		if (json)
 			print_event_json(output->file, record, source, &probe);

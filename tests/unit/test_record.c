@@ -124,6 +124,36 @@ START_TEST(unknown_sites)
 }
 END_TEST
 
+/* The target as it rewrites its names: whatever was written so far, the rest of the description changes. */
+static ssize_t change_names(void *text, const char *bytes, size_t size)
+{
+	const jst_ref ref = site;
+
+	memset(memory_bytes + (uint64_t)ref * 8 + sizeof(struct jst_site_entry), 0x1b, 32);
+	return (ssize_t)fwrite(bytes, 1, size, text);
+}
+
+START_TEST(names_that_change)
+{
+	const struct jst_value values[] = { jst_value_int(1), jst_value_string("/x", 2), jst_value_int(1) };
+	char *text;
+	size_t length;
+	FILE *whole = open_memstream(&text, &length);
+	struct output output = { .file = fopencookie(whole, "w", (cookie_io_functions_t){ .write = change_names }), .format = OUTPUT_TEXT, .width = 80 };
+	const struct record_source from = source();
+	struct record record;
+
+	setvbuf(output.file, NULL, _IONBF, 0);
+	make_site();
+	ck_assert(record_decode(&compiled, buffer, encode(R_EVENT, values, 3), &record));
+	record_print(&output, &record, &from);
+	fclose(output.file);
+	fclose(whole);
+	ck_assert_str_eq(text, "2026-01-31T12:00:00.123456Z request:end pid=77 id=1 path=\"/x\" ok=1\n");
+	free(text);
+}
+END_TEST
+
 static bool decodes(size_t size)
 {
 	struct record record;
@@ -203,6 +233,7 @@ int main(void)
 	tcase_add_test(tcase, texts);
 	tcase_add_test(tcase, objects);
 	tcase_add_test(tcase, unknown_sites);
+	tcase_add_test(tcase, names_that_change);
 	tcase_add_test(tcase, malformed);
 	tcase_add_test(tcase, any_bytes);
 	tcase_set_timeout(tcase, 60);
