@@ -43,6 +43,8 @@ void crew_init(struct crew *crew, const struct options *options, const struct ta
 	*crew = (struct crew){ .options = options, .plan = *plan, .output = -1, .now = times_now() };
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	crew->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (crew->signals < 0) /* no descriptor is left: better ended without results than not at all */
+		sigprocmask(SIG_UNBLOCK, &set, NULL);
 	crew->lease_due = crew->now + JST_LEASE_RENEW_MS * TIMES_MS;
 	if (fstat(fileno(output->file), &stat) == 0 && (S_ISFIFO(stat.st_mode) || S_ISSOCK(stat.st_mode)))
 		crew->output = fileno(output->file);

@@ -35,9 +35,36 @@ static int pidfd_of(pid_t pid)
 	return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
-/* The descriptor fd of a thread, if it is the marker's memfd: opened for reading, with its seals and size checked. -1: it is not. */
-static int open_if_marker(pid_t pid, pid_t tid, const char *fd, const struct proc_marker *where)
+/* A look that failed because we are short of something, which says nothing about the process. */
+static bool is_shortage(int error)
 {
+	return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
+static bool is_denial(int error)
+{
+	return error == EACCES || error == EPERM;
+}
+
+/* A search for the marker's descriptor, whose length a process with many threads and descriptors must not decide. */
+struct search {
+	const struct proc_marker *where;
+	unsigned left;  /* descriptors that may still be looked at; the marker's is made at load and is among a table's first */
+	int error;      /* a shortage or denial because of which a part was left out, 0: none */
+};
+enum { DESCRIPTORS_MAX = 1 << 16 };
+
+/* What errno says else is that a thread or descriptor has gone meanwhile. */
+static void search_failed(struct search *search)
+{
+	if (is_shortage(errno) || is_denial(errno))
+		search->error = errno;
+}
+
+/* The descriptor fd of a thread, if it is the marker's memfd: opened for reading, with its seals and size checked. -1: it is not. */
+static int open_if_marker(pid_t pid, pid_t tid, const char *fd, struct search *search)
+{
+	const struct proc_marker *where = search->where;
 	static const char name[] = "/memfd:" JST_MARKER_NAME;
 	char path[320], link[64];
 
@@ -49,16 +76,22 @@ static int open_if_marker(pid_t pid, pid_t tid, const char *fd, const struct pro
 		return -1;
 
 	int seen = open(path, O_PATH | O_CLOEXEC);
-	struct stat stat;
+	struct statx stat;
 
-	if (seen < 0)
+	if (seen < 0) {
+		search_failed(search);
 		return -1;
+	}
 
 	int opened = -1;
 
-	if (fstat(seen, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_ino == where->inode && major(stat.st_dev) == where->major && minor(stat.st_dev) == where->minor) {
+	/* What is known without asking the file system, which may be one that the process itself serves and does not answer. */
+	if (statx(seen, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO | STATX_SIZE, &stat) == 0 && S_ISREG(stat.stx_mode) && stat.stx_ino == where->inode &&
+	    stat.stx_dev_major == where->major && stat.stx_dev_minor == where->minor) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", seen);
 		opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		if (opened < 0)
+			search_failed(search);
 	}
 	close(seen);
 	if (opened < 0)
@@ -67,15 +100,15 @@ static int open_if_marker(pid_t pid, pid_t tid, const char *fd, const struct pro
 	struct statfs file_system;
 	int seals = fcntl(opened, F_GET_SEALS);
 
-	if (seals < 0 || !(seals & F_SEAL_SHRINK) || stat.st_size < (off_t)sizeof(struct jst_marker) || fstatfs(opened, &file_system) < 0 || file_system.f_type != TMPFS_MAGIC) {
+	if (seals < 0 || !(seals & F_SEAL_SHRINK) || stat.stx_size < sizeof(struct jst_marker) || fstatfs(opened, &file_system) < 0 || file_system.f_type != TMPFS_MAGIC) {
 		close(opened);
 		return -1;
 	}
 	return opened;
 }
 
-/* The marker as the descriptors of one thread have it, or -1; *denied is set when we may not look. */
-static int marker_of_thread(pid_t pid, pid_t tid, const struct proc_marker *where, bool *denied)
+/* The marker as the descriptors of one thread have it, or -1. */
+static int marker_of_thread(pid_t pid, pid_t tid, struct search *search)
 {
 	char path[64];
 
@@ -85,12 +118,12 @@ static int marker_of_thread(pid_t pid, pid_t tid, const struct proc_marker *wher
 	int found = -1;
 
 	if (!directory) {
-		*denied |= errno == EACCES || errno == EPERM;
+		search_failed(search);
 		return -1;
 	}
-	for (struct dirent *entry; found < 0 && (entry = readdir(directory));)
+	for (struct dirent *entry; found < 0 && search->left && (entry = readdir(directory)); search->left--)
 		if (entry->d_name[0] != '.')
-			found = open_if_marker(pid, tid, entry->d_name, where);
+			found = open_if_marker(pid, tid, entry->d_name, search);
 	closedir(directory);
 	return found;
 }
@@ -105,7 +138,7 @@ static bool is_agent(pid_t pid, pid_t tid)
 }
 
 /* The marker, looked for in the descriptor tables of the threads: first in those that bear the agent's name. */
-static int marker_of_process(pid_t pid, const struct proc_marker *where, bool *denied)
+static int marker_of_process(pid_t pid, struct search *search)
 {
 	char path[64];
 	int found = -1;
@@ -114,13 +147,15 @@ static int marker_of_process(pid_t pid, const struct proc_marker *where, bool *d
 	for (int named = 1; found < 0 && named >= 0; named--) {
 		DIR *directory = opendir(path);
 
-		if (!directory)
+		if (!directory) {
+			search_failed(search);
 			return -1;
-		for (struct dirent *entry; found < 0 && (entry = readdir(directory));) {
+		}
+		for (struct dirent *entry; found < 0 && search->left && (entry = readdir(directory));) {
 			pid_t tid = (pid_t)atoi(entry->d_name);
 
 			if (tid > 0 && is_agent(pid, tid) == (named == 1))
-				found = marker_of_thread(pid, tid, where, denied);
+				found = marker_of_thread(pid, tid, search);
 		}
 		closedir(directory);
 	}
@@ -223,6 +258,21 @@ static enum find_result gone(pid_t pid, char reason[FIND_REASON])
 	return refuse(reason, "process %d has exited", (int)pid);
 }
 
+static enum find_result shortage(pid_t pid, int error, char reason[FIND_REASON])
+{
+	return refuse(reason, "cannot look at process %d: %s", (int)pid, strerror(error));
+}
+
+/* /proc could not be read, errno says why. */
+static enum find_result unreadable(const struct process *process, char reason[FIND_REASON])
+{
+	const int error = errno;
+
+	if (is_shortage(error))
+		return shortage(process->pid, error, reason);
+	return is_denial(error) ? no_permission(process, reason) : gone(process->pid, reason);
+}
+
 /* Maps the marker and compares what it says with what the kernel says. */
 static enum find_result check_marker(struct process *process, int fd, char reason[FIND_REASON])
 {
@@ -274,10 +324,11 @@ static enum find_result look(struct process *process, char reason[FIND_REASON])
 	const pid_t pid = process->pid;
 	struct proc_stat stat;
 	struct proc_marker where;
-	bool kernel = false, denied = false;
+	struct search search = { .where = &where, .left = DESCRIPTORS_MAX };
+	bool kernel = false;
 
 	if (!proc_stat(pid, &stat))
-		return gone(pid, reason);
+		return unreadable(process, reason);
 	process->start_time = stat.start_time;
 	memcpy(process->comm, stat.comm, sizeof(stat.comm));
 	process->uid = (uid_t)proc_status_number(pid, 0, "Uid", false);
@@ -286,7 +337,7 @@ static enum find_result look(struct process *process, char reason[FIND_REASON])
 	if (stat.state == 'Z' || stat.state == 'X')
 		return gone(pid, reason);
 	if (!proc_marker(pid, &where, &kernel))
-		return errno == EACCES || errno == EPERM ? no_permission(process, reason) : gone(pid, reason);
+		return unreadable(process, reason);
 	if (kernel)
 		return refuse(reason, "process %d (%s) is a kernel thread", (int)pid, process->comm);
 	if (!where.found && where.other)
@@ -298,10 +349,14 @@ static enum find_result look(struct process *process, char reason[FIND_REASON])
 		return is_young(process) ? FIND_NOT_YET : FIND_REFUSED;
 	}
 
-	int fd = marker_of_process(pid, &where, &denied);
+	int fd = marker_of_process(pid, &search);
 
+	if (fd < 0 && search.error) {
+		errno = search.error;
+		return unreadable(process, reason);
+	}
 	if (fd < 0)
-		return denied ? no_permission(process, reason) : process_alive(process) ? FIND_NOT_YET : gone(pid, reason);
+		return process_alive(process) ? FIND_NOT_YET : gone(pid, reason);
 
 	enum find_result result = check_marker(process, fd, reason);
 
@@ -315,6 +370,10 @@ enum find_result find_process(pid_t pid, struct process *process, char reason[FI
 	reason[0] = 0;
 	if (process->pidfd < 0) {
 		int error = errno;
+
+		if (is_shortage(error))
+			return shortage(pid, error, reason);
+
 		long leader = proc_status_number(pid, 0, "Tgid", false);
 
 		if (error == ENOSYS)
@@ -351,7 +410,9 @@ bool process_alive(const struct process *process)
 	struct proc_stat stat;
 
 	/* The start time is read between two looks at the pidfd's process only if it still lives afterwards. */
-	return proc_stat(process->pid, &stat) && stat.start_time == process->start_time && poll(&poll_pidfd, 1, 0) == 0;
+	const bool same = proc_stat(process->pid, &stat) ? stat.start_time == process->start_time : is_shortage(errno);
+
+	return same && poll(&poll_pidfd, 1, 0) == 0;
 }
 
 char process_state(const struct process *process)

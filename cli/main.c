@@ -2,9 +2,11 @@
  * jstrace, the command: from the arguments to one of its actions and an exit code. The only place that calls exit (by returning).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "compile.h"
 #include "list.h"
@@ -120,12 +122,38 @@ static int with_list(const struct options *options)
 	return close_output(&output, list_run(options, &output));
 }
 
+/*
+ * Where standard input, output or error are closed, the next files to be opened would take their places, and messages would be written into a target's socket. What stands in for them
+ * fails to read, or to write, as what is closed does.
+ */
+static bool fill_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd)
+			return false;
+	return true;
+}
+
+/* Each target takes a pidfd and a socket: as many as may be. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
 	int code = WRONG;
 
 	signal(SIGPIPE, SIG_IGN);
+	if (!fill_standard_descriptors())
+		return FAILED;
+	raise_descriptor_limit();
 	if (options_parse(&options, argc, argv)) {
 		message_set_level(options.quiet ? MESSAGE_QUIET : options.verbose ? MESSAGE_VERBOSE : MESSAGE_NORMAL);
 		switch (options.action) {

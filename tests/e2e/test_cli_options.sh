@@ -68,6 +68,16 @@ err "cannot write the results: No space left"
 [ "$(cat "$work/code")" = 1 ] || fail "a reader that has gone: exit code $(cat "$work/code")"
 [ ! -s "$work/run.err" ] || fail "a reader that has gone is told about"
 
+# Closed descriptors: nothing else takes their place. (The shell closes them only for jstrace.)
+code=0
+"$jstrace" -e 'BEGIN < printf("x\n") >' 2>"$work/run.err" >&- || code=$?
+[ "$code" = 1 ] || fail "no standard output: exit code $code"
+err "cannot write the results: Bad file descriptor"
+code=0
+"$jstrace" -o "$work/file" -e 'request:end < @ = count() >' -p 4194304 <&- >&- 2>&- || code=$?
+[ "$code" = 1 ] || fail "no descriptors at all: exit code $code"
+[ ! -s "$work/file" ] || fail "messages went into the results: $(cat "$work/file")"
+
 # Nobody to trace.
 run 1 -e 'request:end < @ = count() >' -t 'no-such-title-*'
 err "no instrumented process matches"

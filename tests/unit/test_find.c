@@ -4,6 +4,7 @@
 #include "fake_target.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "find.h"
@@ -158,6 +159,28 @@ START_TEST(marker_refused)
 		check_refused(pid, rows[i].words);
 		fake_end(pid);
 	}
+}
+END_TEST
+
+/* That we have no descriptors left says nothing about a process, wherever the search is by then. */
+START_TEST(no_descriptors)
+{
+	const struct fake fake = { .seals = FAKE_SEALS };
+	pid_t pid = fake_start(&fake);
+	struct rlimit before, limit;
+	int least = dup(0);
+
+	close(least);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit = before;
+	for (int more = 0; more < 4; more++) {
+		limit.rlim_cur = (rlim_t)(least + more);
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		ck_assert_int_eq(find_process(pid, &process, reason), FIND_REFUSED);
+		ck_assert_msg(strstr(reason, strerror(EMFILE)) != NULL, "%s", reason);
+	}
+	setrlimit(RLIMIT_NOFILE, &before);
+	fake_end(pid);
 }
 END_TEST
 
@@ -326,6 +349,7 @@ int main(void)
 	tcase_add_test(tests, kernel_thread);
 	tcase_add_test(tests, marker_found);
 	tcase_add_test(tests, marker_refused);
+	tcase_add_test(tests, no_descriptors);
 	tcase_add_test(tests, marker_not_yet);
 	tcase_add_test(tests, file_named_like_marker);
 	tcase_add_test(tests, scanning);
