@@ -11,7 +11,6 @@
 
 enum {
 	BLOCK_MAX = 32 << 20, /* of records in one pass, bytes; more wait in their rings */
-	PASSES_MAX = 4096,
 };
 
 struct gathered {
@@ -138,13 +137,8 @@ static void print(struct gather *gather, const struct gathered *gathered, struct
 	record_print(output, &record, &source);
 }
 
-size_t gather_pass(struct gather *gather, struct target *targets, struct output *output, bool *filling)
+static size_t print_all(struct gather *gather, struct output *output)
 {
-	gather->used = gather->count = 0;
-	*filling = false;
-	for (struct target *target = targets; target; target = target->next)
-		if (target_has_memory(target))
-			*filling |= read_target(gather, target);
 	if (gather->count > 1)
 		qsort(gather->records, gather->count, sizeof(*gather->records), by_time);
 	for (size_t i = 0; i < gather->count; i++)
@@ -154,11 +148,28 @@ size_t gather_pass(struct gather *gather, struct target *targets, struct output 
 	return gather->count;
 }
 
-void gather_rest(struct gather *gather, struct target *targets, struct output *output)
+size_t gather_pass(struct gather *gather, struct target *targets, struct output *output, bool *filling)
 {
+	gather->used = gather->count = 0;
+	*filling = false;
+	for (struct target *target = targets; target; target = target->next)
+		if (target_has_memory(target))
+			*filling |= read_target(gather, target);
+	return print_all(gather, output);
+}
+
+void gather_rest(struct gather *gather, struct target *targets, struct target *ended, struct output *output)
+{
+	uint64_t taken = 0;
 	bool filling;
 
-	/* The bound is for targets that go on writing although they were stopped. */
-	for (int passes = 0; passes < PASSES_MAX && !output->failed && gather_pass(gather, targets, output, &filling) > 0; passes++)
-		continue;
+	gather_pass(gather, targets, output, &filling);
+	if (!target_has_memory(ended))
+		return;
+	/* All its rings together are no larger than its memory; one that holds more goes on writing although it was stopped. */
+	do {
+		gather->used = gather->count = 0;
+		read_target(gather, ended);
+		taken += gather->used;
+	} while (print_all(gather, output) > 0 && taken < ended->view->size && !output->failed);
 }

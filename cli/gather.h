@@ -20,7 +20,7 @@ void gather_free(struct gather *gather);
 /* Prints the records of all targets in the list; their number. *filling is set if a ring was filling: look again soon. */
 size_t gather_pass(struct gather *gather, struct target *targets, struct output *output, bool *filling);
 
-/* Passes until nothing is left, which is soon where nobody writes any more. */
-void gather_rest(struct gather *gather, struct target *targets, struct output *output);
+/* A pass over all targets in the list, then what is left of one among them that has ended, and of it alone: the others may write faster than we print. */
+void gather_rest(struct gather *gather, struct target *targets, struct target *ended, struct output *output);
 
 #endif

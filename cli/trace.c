@@ -110,6 +110,16 @@ static void take_closed(struct trace *trace, struct target *target)
 	target_release(target);
 }
 
+static void gather(struct trace *trace)
+{
+	bool filling;
+
+	if (!trace->compiled->prints || trace->crew.now < trace->gather_due)
+		return;
+	gather_pass(trace->gather, trace->crew.targets, trace->output, &filling);
+	trace->gather_due = times_now() + (filling ? POLL_FAST_MS : POLL_MS) * TIMES_MS;
+}
+
 static bool flipping(const struct trace *trace)
 {
 	for (const struct target *target = trace->crew.targets; target; target = target->next)
@@ -131,8 +141,10 @@ static void take_snapshot(struct trace *trace)
 		target_flip(target);
 	}
 	trace->snapshot = crew->now;
-	while (flipping(trace) && crew->now < deadline)
-		crew_wait(crew, deadline);
+	while (flipping(trace) && crew->now < deadline) {
+		crew_wait(crew, trace->compiled->prints ? times_earlier(deadline, trace->gather_due) : deadline);
+		gather(trace); /* one that is slow to answer must not make the others lose for want of room */
+	}
 	for (struct target *target = crew->targets; target; target = target->next) {
 		target->deaf = target->flipping;
 		take_closed(trace, target);
@@ -266,7 +278,7 @@ static void tell_ended(struct trace *trace, struct target *target)
 	const struct special_event event = { .pid = target->process.pid, .title = target->title, .reason = target->reason };
 	const int pid = (int)target->process.pid;
 
-	gather_rest(trace->gather, trace->crew.targets, trace->output);
+	gather_rest(trace->gather, trace->crew.targets, target, trace->output);
 	take_rest(trace, target);
 	report_sites(trace->report, target);
 	report_losses(trace->report, target);
@@ -365,16 +377,6 @@ static int64_t next_time(const struct trace *trace)
 	if (trace->first_wave && trace->loaded)
 		next = times_earlier(next, trace->crew.now < trace->loaded + GRACE_MS * TIMES_MS ? trace->loaded + GRACE_MS * TIMES_MS : TIMES_NEVER);
 	return next;
-}
-
-static void gather(struct trace *trace)
-{
-	bool filling;
-
-	if (!trace->compiled->prints || trace->crew.now < trace->gather_due)
-		return;
-	gather_pass(trace->gather, trace->crew.targets, trace->output, &filling);
-	trace->gather_due = times_now() + (filling ? POLL_FAST_MS : POLL_MS) * TIMES_MS;
 }
 
 static void run(struct trace *trace)

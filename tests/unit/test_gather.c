@@ -119,9 +119,37 @@ START_TEST(ended_targets_too)
 	targets[1].state = TARGET_FAILED;
 	write_record(0, 0, 1, 1);
 	write_record(1, 0, 2, 2);
-	gather_rest(gather, targets, &output);
+	gather_rest(gather, targets, &targets[0], &output);
 	fflush(output.file);
 	ck_assert_str_eq(text, "1\n");
+}
+END_TEST
+
+static int written;
+
+/* A living target that prints as fast as it is read. */
+static ssize_t print_more(void *cookie, const char *bytes, size_t size)
+{
+	(void)cookie;
+	(void)bytes;
+	if (++written < 1000)
+		write_record(0, 0, written, written);
+	return (ssize_t)size;
+}
+
+/* What an ended target left is read to its end, however much the others print. */
+START_TEST(others_go_on)
+{
+	struct output endless = { .file = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = print_more }) };
+
+	targets[1].state = TARGET_ENDED;
+	write_record(0, 0, 1, 1);
+	for (int64_t i = 0; i < 20; i++)
+		write_record(1, 0, i, i);
+	gather_rest(gather, targets, &targets[1], &endless);
+	ck_assert_int_lt(written, 10);
+	ck_assert_uint_eq(targets[1].read_tails[0], atomic_load(&((const struct jst_ring *)jst_memory_at(&memories[1], atomic_load(&memories[1].slots[0].ring)))->head));
+	fclose(endless.file);
 }
 END_TEST
 
@@ -220,6 +248,7 @@ int main(void)
 	tcase_add_test(tests, by_time);
 	tcase_add_test(tests, positions_are_given_back);
 	tcase_add_test(tests, ended_targets_too);
+	tcase_add_test(tests, others_go_on);
 	tcase_add_test(tests, local_records_are_refused);
 	tcase_add_loop_test(tests, garbage, 0, 20);
 	suite_add_tcase(suite, tests);
