@@ -27,7 +27,8 @@ enum { EMPTY_RUN = 3, POWERS = 64 };
 /* The row of hist that holds values from low on: 0 for zero, 1 + exponent for positives, the mirror for negatives. */
 static int power_of(int64_t low)
 {
-	const uint64_t size = low < 0 ? -(uint64_t)low : (uint64_t)low;
+	/* -2^63 has no mirror: it is in the row of the values next to it. */
+	const uint64_t size = low < 0 ? -(uint64_t)low - (low == INT64_MIN) : (uint64_t)low;
 	const int power = size ? POWERS - __builtin_clzll(size) : 0;
 
 	return low < 0 ? -power : power;

@@ -241,7 +241,8 @@ double result_average(const struct jst_result *result)
 
 double result_deviation(const struct jst_result *result)
 {
-	return result->count ? sqrt(fmax(result->squares, 0) / (double)result->count) : NAN;
+	/* Rounding may leave less than nothing; an infinity among the values leaves NaN, which stays. */
+	return result->count ? sqrt((result->squares < 0 ? 0 : result->squares) / (double)result->count) : NAN;
 }
 
 void linear_range(const struct jst_aggregation_decl *decl, uint32_t buckets, uint32_t bucket, int64_t *low, int64_t *high)

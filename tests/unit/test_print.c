@@ -1,6 +1,8 @@
 /*
  * Aggregations as people read them, to the letter, and as JSON.
  */
+#include <math.h>
+
 #include "json_check.h"
 #include "results_fixture.h"
 
@@ -193,6 +195,14 @@ START_TEST(signed_histograms)
 	ck_assert_ptr_nonnull(strstr(text, "\"buckets\":[[-9223372036854775808,"));
 	free(text);
 	fixture_fini(&f);
+	/* The least integer, which has no mirror, is in the row of its neighbours. */
+	fixture_init(&f);
+	repeat(1, A_PLAIN_HIST, nil, jst_value_int(INT64_MIN));
+	repeat(1, A_PLAIN_HIST, nil, jst_value_int(INT64_MIN / 2));
+	text = printed(OUTPUT_TEXT, A_PLAIN_HIST, -1);
+	ck_assert_msg(strstr(text, " | 2\n") != NULL, "%s", text);
+	free(text);
+	fixture_fini(&f);
 }
 END_TEST
 
@@ -267,13 +277,23 @@ START_TEST(tables)
 	fixture_init(&f);
 	repeat(1, A_PLAIN_STATS, nil, jst_value_int(2));
 	repeat(1, A_PLAIN_STATS, nil, jst_value_int(4));
-	repeat(2, A_STATS, jst_value_int(10), jst_value_int(2500));
-	repeat(1, A_STATS, jst_value_int(9), jst_value_int(1000000));
 	expect(A_PLAIN_STATS, "@numbers\n"
 	                      "  count  sum  avg  min  max  stddev\n"
 	                      "      2    6    3    2    4       1\n"
 	                      "\n");
 	expect_json(A_PLAIN_STATS, "{\"type\":\"aggregation\",\"name\":\"@numbers\",\"function\":\"stats\",\"key\":[],\"unit\":null,\"count\":2,\"sum\":6,\"avg\":3,\"min\":2,\"max\":4,\"stddev\":1}\n");
+	fixture_fini(&f);
+	fixture_init(&f);
+	repeat(1, A_PLAIN_STATS, nil, jst_value_double(-INFINITY));
+	repeat(1, A_PLAIN_STATS, nil, jst_value_int(4));
+	expect(A_PLAIN_STATS, "@numbers\n"
+	                      "  count   sum   avg   min  max  stddev\n"
+	                      "      2  -inf  -inf  -inf    4     nil\n"
+	                      "\n");
+	fixture_fini(&f);
+	fixture_init(&f);
+	repeat(2, A_STATS, jst_value_int(10), jst_value_int(2500));
+	repeat(1, A_STATS, jst_value_int(9), jst_value_int(1000000));
 	expect(A_STATS, "@stats\n"
 	                "      count     sum     avg     min     max  stddev\n"
 	                "  10      2  5.00us  2.50us  2.50us  2.50us     0ns\n"
