@@ -21,16 +21,6 @@ enum {
 
 bool jst_pair_vector;
 
-static uint64_t unmix(uint64_t x)
-{
-	x ^= x >> 33;
-	x *= 0x9cb4b2f8129337dbULL;
-	x ^= x >> 33;
-	x *= 0x4f74430c22a54005ULL;
-	x ^= x >> 33;
-	return x;
-}
-
 /* ---- layout ---- */
 
 static bool has_words(const struct jst_map_decl *decl)
@@ -164,7 +154,7 @@ static inline bool in_words(const struct jst_map_access *access, const struct js
 			return false;
 		key = (int64_t)d;
 	}
-	*mixed = jst_mix((uint64_t)key ^ JST_MAP_SALT);
+	*mixed = jst_map_mix((uint64_t)key);
 	return *mixed != 0;
 }
 
@@ -301,7 +291,7 @@ static bool each_word(const struct jst_map_access *access, uint64_t level, visit
 		const struct jst_pair pair = jst_pair_load(&slots[i]);
 		if (!pair.low)
 			continue;
-		const struct jst_value key = jst_value_int((int64_t)(unmix(pair.low) ^ JST_MAP_SALT));
+		const struct jst_value key = jst_value_int((int64_t)jst_map_unmix(pair.low));
 		if (!visit(context, &key, jst_value_int((int64_t)pair.high)))
 			return false;
 	}

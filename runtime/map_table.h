@@ -18,6 +18,7 @@
 #ifndef JST_MAP_TABLE_H
 #define JST_MAP_TABLE_H
 
+#include "hash.h"
 #include "map.h"
 #include "pair.h"
 
@@ -30,8 +31,44 @@ enum {
 	JST_BLOCK_CLASSES = 15,    /* blocks of 64 bytes << class, up to 1 MiB */
 };
 
-/* Mixing maps 0 to 0, and a mixed key of 0 would be an empty slot. So that this does not fall on the key 0, which scripts do use, keys are salted first; the one key that mixes to 0 lives in the general table. */
+/*
+ * The mixed key of an integer, a bijection: its low bits choose the window of the first level, so four integers in a row share one, and runs of them lie in windows in a row. Ids that count up, as most do, then fill windows evenly, and
+ * a thread that hands out its own touches a cache line four times before the next. Integers far apart are placed by a mix of their upper bits.
+ *
+ *     key ^ salt:   | high, 47 bits           | run, 15 bits        | two |
+ *     mixed:        | mix of high, 47 bits    | two | run + mix, 15 bits  |
+ *
+ * A mixed key of 0 would be an empty slot. So that this does not fall on the key 0, which scripts do use, keys are salted first; the one key that mixes to 0 lives in the general table.
+ */
 #define JST_MAP_SALT 0x9e3779b97f4a7c15ULL
+#define JST_MAP_HIGH ((1ULL << 47) - 1)
+
+static inline uint64_t jst_map_mix(uint64_t key)
+{
+	uint64_t high = (key ^ JST_MAP_SALT) >> 17;
+	const uint64_t run = (key ^ JST_MAP_SALT) >> 2, two = (key ^ JST_MAP_SALT) & 3;
+
+	/* Each step can be undone: a shift by more than half, a product with an odd number. */
+	high ^= high >> 24;
+	high = high * 0x742d4c957f2dULL & JST_MAP_HIGH;
+	high ^= high >> 24;
+	high = high * 0x74914f6cdd1dULL & JST_MAP_HIGH;
+	high ^= high >> 24;
+	return high << 17 | two << 15 | ((run + high) & 0x7fff);
+}
+
+static inline uint64_t jst_map_unmix(uint64_t mixed)
+{
+	uint64_t high = mixed >> 17;
+	const uint64_t run = (mixed - high) & 0x7fff, two = mixed >> 15 & 3;
+
+	high ^= high >> 24;
+	high = high * 0x1d96d81ecd35ULL & JST_MAP_HIGH;
+	high ^= high >> 24;
+	high = high * 0x6f87329e28a5ULL & JST_MAP_HIGH;
+	high ^= high >> 24;
+	return (high << 17 | run << 2 | two) ^ JST_MAP_SALT;
+}
 
 enum jst_map_table { JST_MAP_WORDS, JST_MAP_BLOCKS, JST_MAP_TABLES };
 
@@ -60,11 +97,10 @@ static inline struct jst_map_root *jst_map_root(const struct jst_map_access *acc
 	return &jst_map_directory(access->memory)->roots[access->index];
 }
 
-/* The window of hash in a level whose word is present. Each level uses other bits of the hash, so that what was neighbours in one is not in the next. */
+/* The window of hash in a level whose word is present. Levels after the first mix it anew, so that what was neighbours in one is not in the next. */
 static inline struct jst_atomic_pair *jst_map_window(const struct jst_memory *memory, uint64_t word, unsigned level, uint64_t hash)
 {
-	const unsigned turn = 19 * level % 64;
-	const uint64_t turned = hash >> turn | hash << (-turn & 63);
+	const uint64_t turned = __builtin_expect(level == 0, 1) ? hash : jst_mix(hash + level);
 	const uint64_t windows = (1ULL << (word >> 32)) / JST_MAP_WINDOW;
 
 	return (struct jst_atomic_pair *)jst_memory_at(memory, (jst_ref)word) + (turned & (windows - 1)) * JST_MAP_WINDOW;

@@ -444,6 +444,27 @@ START_TEST(deleting_empties_every_copy)
 }
 END_TEST
 
+/* Mixing can be undone, so no two keys are taken for one; and keys that count up fill the windows of a first level evenly. */
+START_TEST(mixing_is_a_bijection_that_keeps_neighbours)
+{
+	enum { WINDOWS = 8192 };
+	static unsigned keys[WINDOWS];
+	uint64_t random = 88172645463325252ULL;
+
+	for (int i = 0; i < 1000000; i++) {
+		random ^= random << 13;
+		random ^= random >> 7;
+		random ^= random << 17;
+		ck_assert_uint_eq(jst_map_unmix(jst_map_mix(random)), random);
+	}
+	for (uint64_t key = 0; key < 4 * WINDOWS; key++) {
+		ck_assert_uint_eq(jst_map_unmix(jst_map_mix(key)), key);
+		ck_assert_uint_ne(jst_map_mix(key), 0);
+		ck_assert_uint_lt(keys[jst_map_mix(key) % WINDOWS]++, 4);
+	}
+}
+END_TEST
+
 START_TEST(pairs_are_swapped_whole)
 {
 	struct jst_atomic_pair pair = { 1, 2 };
@@ -474,6 +495,7 @@ int main(void)
 
 	tcase_set_timeout(tests, 120);
 	tcase_add_checked_fixture(tests, setup, teardown);
+	tcase_add_test(tests, mixing_is_a_bijection_that_keeps_neighbours);
 	tcase_add_test(tests, integers_live);
 	tcase_add_test(tests, every_kind_of_value);
 	tcase_add_test(tests, strings_grow_byte_by_byte);
