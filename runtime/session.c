@@ -99,6 +99,9 @@ static inline void run_clauses(struct jst_session *session, const struct jst_run
 
 void jst_session_event(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words)
 {
+	/* After exit() nothing more is seen. A lone word, in the line of the generation, which is read anyway. */
+	if (__builtin_expect(atomic_load_explicit(&session->memory.header->exit_code, memory_order_relaxed) != -1, 0))
+		return;
 	run_clauses(session, runner, binding, words, binding->clause, binding->clauses);
 }
 

@@ -767,9 +767,11 @@ START_TEST(the_first_exit_decides)
 	struct machine m;
 
 	machine_open(&m);
-	const uint32_t map = jst_builder_map(m.builder, 0, 0);
+	const uint32_t map = jst_builder_map(m.builder, 0, 0), events = jst_builder_map(m.builder, 0, 0);
 
 	machine_field(&m, "code", JST_FIELD_INT);
+	machine_add(&m, JST_OP_INT, 1, 0, 0, 1);
+	machine_add(&m, JST_OP_MAPADD, 1, 0, 0, (int32_t)events);
 	machine_add(&m, JST_OP_FIELD, 0, 0, 0, (int32_t)jst_builder_field(m.builder, "code", 4));
 	machine_add(&m, JST_OP_EXIT, 0, 0, 0, 0);
 	machine_add(&m, JST_OP_INT, 0, 0, 0, 1);
@@ -781,8 +783,9 @@ START_TEST(the_first_exit_decides)
 	m.words[0] = 4;
 	machine_fire(&m);
 	ck_assert_int_eq(atomic_load(&m.session.memory.header->exit_code), 3);
-	/* It ends the clause. */
+	/* It ends the clause, and no event is seen after it. */
 	ck_assert_uint_eq(machine_entry(&m, map, NULL).kind, JST_NIL);
+	ck_assert_int_eq(machine_entry(&m, events, NULL).i, 1);
 	machine_close(&m);
 }
 END_TEST
