@@ -49,7 +49,7 @@ static uint32_t hist_rows(const struct printing *printing, const struct jst_resu
 			rows[count++] = (struct row){ .kind = power ? ROW_RANGE : ROW_ONE, .low = low };
 		last = power;
 		rows[count - 1].high = high;
-		rows[count - 1].count += result->bucket[bucket];
+		rows[count - 1].count += jst_result_bucket(result, bucket);
 	}
 	return count;
 }
@@ -62,7 +62,7 @@ static uint32_t lhist_rows(const struct printing *printing, const struct jst_res
 		struct row *row = &rows[bucket];
 
 		row->kind = bucket == 0 ? ROW_BELOW : bucket == result->buckets - 1 ? ROW_ABOVE : inside;
-		row->count = result->bucket[bucket];
+		row->count = jst_result_bucket(result, bucket);
 		linear_range(printing->decl, result->buckets, bucket, &row->low, &row->high);
 	}
 	return result->buckets;

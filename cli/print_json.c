@@ -60,16 +60,17 @@ static void print_distribution(const struct object *object)
 	for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
 		print_member(object, quantiles[i].name, object->result ? jst_result_quantile(object->result, decl, quantiles[i].q) : jst_value_nil());
 	fputs(",\"buckets\":[", object->file);
-	for (uint32_t bucket = 0; object->result && bucket < object->result->buckets; bucket++) {
+	for (uint32_t at = 0; object->result && at < object->result->rows * JST_RESULT_ROW; at++) {
 		int64_t low, high;
 
-		if (!object->result->bucket[bucket])
+		if (!object->result->bucket[at])
 			continue;
+		const uint32_t bucket = jst_result_bucket_at(object->result, at);
 		if (linear)
 			linear_range(decl, object->result->buckets, bucket, &low, &high);
 		else
 			jst_histogram_range((unsigned)decl->parameters[0], bucket, &low, &high);
-		fprintf(object->file, "%s[%" PRId64 ",%" PRId64 ",%" PRIu64 "]", separator, low, high, object->result->bucket[bucket]);
+		fprintf(object->file, "%s[%" PRId64 ",%" PRId64 ",%" PRIu64 "]", separator, low, high, object->result->bucket[at]);
 		separator = ",";
 	}
 	fputc(']', object->file);

@@ -65,12 +65,24 @@ struct jst_result {
 	char last_hostname[65];
 	int32_t last_pid, last_tid;
 	uint32_t buckets;         /* hist: jst_histogram_buckets(bits); lhist: steps + 2 (under- and overflow at the ends); else 0 */
-	uint64_t *bucket;         /* owned; buckets of them, sparse in practice */
+	/* Only what was ever counted in is kept, so that a key costs here about what it costs in its target: rows of JST_RESULT_ROW neighbouring buckets, ascending. */
+	uint32_t rows;
+	uint16_t *row;            /* owned; which row it is: bucket / JST_RESULT_ROW */
+	uint64_t *bucket;         /* owned; JST_RESULT_ROW a row */
 };
+enum { JST_RESULT_ROW = 16 };
 
 void jst_result_init(struct jst_result *result, const struct jst_aggregation_decl *decl);
 void jst_result_fini(struct jst_result *result);
 void jst_result_copy(struct jst_result *to, const struct jst_result *from);
+
+/* What a bucket holds. */
+uint64_t jst_result_bucket(const struct jst_result *result, uint32_t bucket);
+/* Which bucket result->bucket[at] is, at < rows * JST_RESULT_ROW. */
+static inline uint32_t jst_result_bucket_at(const struct jst_result *result, uint32_t at)
+{
+	return (uint32_t)result->row[at / JST_RESULT_ROW] * JST_RESULT_ROW + at % JST_RESULT_ROW;
+}
 
 /* Adds what a cell's state holds. state has size bytes, is 8-aligned and is not trusted: it was copied by the caller. source fields are for last. False if malformed. */
 struct jst_source {

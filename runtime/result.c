@@ -10,9 +10,9 @@
 #include "aggregation_state.h"
 #include "result_merge.h"
 
-static void *allocate(size_t count, size_t size)
+static void *enlarge(void *old, size_t count, size_t size)
 {
-	void *memory = calloc(count ? count : 1, size);
+	void *memory = reallocarray(old, count, size);
 
 	if (!memory) {
 		fputs("jstrace: out of memory\n", stderr);
@@ -81,26 +81,85 @@ void jst_result_init(struct jst_result *result, const struct jst_aggregation_dec
 		result->buckets = jst_linear_steps(decl) + 2;
 		break;
 	default:
-		return;
+		break;
 	}
-	result->bucket = allocate(result->buckets, sizeof(uint64_t));
 }
 
 void jst_result_fini(struct jst_result *result)
 {
 	if (result->last.kind == JST_STRING)
 		free((char *)result->last.s);
+	free(result->row);
 	free(result->bucket);
 	memset(result, 0, sizeof(*result));
+}
+
+/* Where the row is or belongs. */
+static uint32_t place_of(const struct jst_result *result, uint32_t row)
+{
+	uint32_t low = 0, high = result->rows;
+
+	while (low < high) {
+		const uint32_t middle = low + (high - low) / 2;
+
+		if (result->row[middle] < row)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool has_row(const struct jst_result *result, uint32_t place, uint32_t row)
+{
+	return place < result->rows && result->row[place] == row;
+}
+
+uint64_t jst_result_bucket(const struct jst_result *result, uint32_t bucket)
+{
+	const uint32_t row = bucket / JST_RESULT_ROW, place = place_of(result, row);
+
+	return has_row(result, place, row) ? result->bucket[place * JST_RESULT_ROW + bucket % JST_RESULT_ROW] : 0;
+}
+
+static void insert_row(struct jst_result *result, uint32_t place, uint32_t row)
+{
+	const uint32_t behind = result->rows - place;
+
+	/* The room is the next power of two. */
+	if ((result->rows & (result->rows - 1)) == 0) {
+		const uint32_t room = result->rows ? result->rows * 2 : 1;
+
+		result->row = enlarge(result->row, room, sizeof(*result->row));
+		result->bucket = enlarge(result->bucket, room, JST_RESULT_ROW * sizeof(uint64_t));
+	}
+	uint64_t *buckets = result->bucket + (size_t)place * JST_RESULT_ROW;
+	memmove(result->row + place + 1, result->row + place, behind * sizeof(*result->row));
+	memmove(buckets + JST_RESULT_ROW, buckets, behind * JST_RESULT_ROW * sizeof(uint64_t));
+	result->row[place] = (uint16_t)row;
+	memset(buckets, 0, JST_RESULT_ROW * sizeof(uint64_t));
+	result->rows++;
+}
+
+void jst_result_count(struct jst_result *result, uint32_t bucket, uint64_t count)
+{
+	const uint32_t row = bucket / JST_RESULT_ROW, place = count ? place_of(result, row) : 0;
+
+	if (!count)
+		return;
+	if (!has_row(result, place, row))
+		insert_row(result, place, row);
+	result->bucket[place * JST_RESULT_ROW + bucket % JST_RESULT_ROW] += count;
 }
 
 static struct jst_value own_copy(struct jst_value value)
 {
 	if (value.kind != JST_STRING)
 		return value;
-	char *copy = allocate(value.length + 1, 1);
+	char *copy = enlarge(NULL, (size_t)value.length + 1, 1);
 	if (value.length)
 		memcpy(copy, value.s, value.length);
+	copy[value.length] = 0;
 	return jst_value_string(copy, value.length);
 }
 
@@ -108,10 +167,11 @@ void jst_result_copy(struct jst_result *to, const struct jst_result *from)
 {
 	*to = *from;
 	to->last = own_copy(from->last);
-	if (from->buckets) {
-		to->bucket = allocate(from->buckets, sizeof(uint64_t));
-		memcpy(to->bucket, from->bucket, from->buckets * sizeof(uint64_t));
-	}
+	to->rows = 0;
+	to->row = NULL;
+	to->bucket = NULL;
+	for (uint32_t at = 0; at < from->rows * JST_RESULT_ROW; at++)
+		jst_result_count(to, jst_result_bucket_at(from, at), from->bucket[at]);
 }
 
 void jst_result_merge_sum(struct jst_sum *to, const struct jst_sum *from)
@@ -176,14 +236,12 @@ void jst_result_merge_last(struct jst_result *to, const struct jst_result *from)
 
 void jst_result_merge(struct jst_result *to, const struct jst_result *from, const struct jst_aggregation_decl *decl)
 {
-	const uint32_t buckets = to->buckets < from->buckets ? to->buckets : from->buckets;
-
 	if (jst_aggregation_info[decl->function].shape == JST_SHAPE_LAST)
 		jst_result_merge_last(to, from);
 	jst_result_merge_moments(to, from->count, from->mean, from->squares);
 	jst_result_merge_sum(&to->sum, &from->sum);
 	jst_result_merge_extremes(to, from->min, from->max);
 	to->count += from->count;
-	for (uint32_t i = 0; i < buckets; i++)
-		to->bucket[i] += from->bucket[i];
+	for (uint32_t at = 0; at < from->rows * JST_RESULT_ROW; at++)
+		jst_result_count(to, jst_result_bucket_at(from, at), from->bucket[at]);
 }

@@ -13,4 +13,7 @@ void jst_result_merge_moments(struct jst_result *to, uint64_t count, double mean
 /* last and what is known of it; a string is copied. */
 void jst_result_merge_last(struct jst_result *to, const struct jst_result *from);
 
+/* Adds to a bucket, which is one of result->buckets. */
+void jst_result_count(struct jst_result *result, uint32_t bucket, uint64_t count);
+
 #endif

@@ -50,18 +50,20 @@ static void linear_range(const struct jst_result *result, const struct jst_aggre
 struct jst_value jst_result_quantile(const struct jst_result *result, const struct jst_aggregation_decl *decl, double q)
 {
 	uint64_t total = 0, below = 0;
-	uint32_t bucket = 0;
+	uint32_t at = 0;
 	int64_t low, high;
 
 	/* The buckets themselves are counted, so that a count that does not fit them leads nowhere wrong. */
-	for (uint32_t i = 0; i < result->buckets; i++)
+	const uint32_t kept = result->rows * JST_RESULT_ROW;
+	for (uint32_t i = 0; i < kept; i++)
 		total += result->bucket[i];
 	if (!total || q != q)
 		return jst_value_nil();
 	const uint64_t rank = rank_of(q, total);
-	while (bucket + 1 < result->buckets && below + result->bucket[bucket] < rank)
-		below += result->bucket[bucket++];
+	while (at + 1 < kept && below + result->bucket[at] < rank)
+		below += result->bucket[at++];
 
+	const uint32_t bucket = jst_result_bucket_at(result, at);
 	const bool linear = jst_aggregation_info[decl->function].shape == JST_SHAPE_LHIST;
 	if (linear)
 		linear_range(result, decl, bucket, &low, &high);

@@ -117,7 +117,7 @@ bool jst_result_add_state(struct jst_result *result, const struct jst_aggregatio
 		add_range(result, &linear->range);
 		for (uint32_t i = 0; i < result->buckets; i++) {
 			const uint64_t count = jst_word_load(&linear->bucket[i]);
-			result->bucket[i] += count;
+			jst_result_count(result, i, count);
 			result->count += count;
 		}
 		return true;
@@ -141,7 +141,7 @@ bool jst_result_add_row(struct jst_result *result, const struct jst_aggregation_
 	for (uint32_t i = 0; i < 1u << bits; i++) {
 		const uint64_t count = jst_word_load(&row->bucket[i]);
 		const uint32_t index = ((uint32_t)row->block << bits) + i;
-		result->bucket[row->negative ? zero - index : zero + index] += count;
+		jst_result_count(result, row->negative ? zero - index : zero + index, count);
 		result->count += count;
 	}
 	return true;

@@ -240,7 +240,7 @@ START_TEST(histograms_keep_all_values)
 			uint64_t expected = 0;
 			for (unsigned k = 0; k < count; k++)
 				expected += 2 * (jst_histogram_bucket(bits, values[k]) == jst_histogram_bucket(bits, values[i]));
-			ck_assert_uint_eq(result.bucket[jst_histogram_bucket(bits, values[i])], expected);
+			ck_assert_uint_eq(jst_result_bucket(&result, jst_histogram_bucket(bits, values[i])), expected);
 			sum += 2 * (__int128)values[i];
 		}
 		ck_assert(result.sum.integers == sum);
@@ -258,11 +258,13 @@ START_TEST(doubles_in_histograms_are_truncated)
 	for (unsigned i = 0; i < 8; i++)
 		update(0, HIST, jst_value_double(values[i]));
 	struct jst_result result = result_of(1, HIST);
-	ck_assert_uint_eq(result.bucket[jst_histogram_bucket(4, 2)], 1);
-	ck_assert_uint_eq(result.bucket[jst_histogram_bucket(4, -2)], 1);
-	ck_assert_uint_eq(result.bucket[jst_histogram_bucket(4, 0)], 2);
-	ck_assert_uint_eq(result.bucket[jst_histogram_bucket(4, INT64_MAX)], 2);
-	ck_assert_uint_eq(result.bucket[0], 2);
+	ck_assert_uint_eq(jst_result_bucket(&result, jst_histogram_bucket(4, 2)), 1);
+	ck_assert_uint_eq(jst_result_bucket(&result, jst_histogram_bucket(4, -2)), 1);
+	ck_assert_uint_eq(jst_result_bucket(&result, jst_histogram_bucket(4, 0)), 2);
+	ck_assert_uint_eq(jst_result_bucket(&result, jst_histogram_bucket(4, INT64_MAX)), 2);
+	ck_assert_uint_eq(jst_result_bucket(&result, 0), 2);
+	ck_assert_uint_eq(jst_result_bucket(&result, 1), 0);
+	ck_assert_uint_eq(result.rows, 4); /* of 122: the least integers, the negatives down to zero, the positives, the greatest */
 	ck_assert_uint_eq(result.count, 8);
 	jst_result_fini(&result);
 }
@@ -279,12 +281,12 @@ START_TEST(linear_histograms)
 	update(0, LHIST, jst_value_double(94.9));
 	struct jst_result result = result_of(1, LHIST);
 	ck_assert_uint_eq(result.buckets, 13);
-	ck_assert_uint_eq(result.bucket[0], 3);
-	ck_assert_uint_eq(result.bucket[1], 3);
-	ck_assert_uint_eq(result.bucket[2], 2);
-	ck_assert_uint_eq(result.bucket[10], 2);
-	ck_assert_uint_eq(result.bucket[11], 3);
-	ck_assert_uint_eq(result.bucket[12], 2);
+	ck_assert_uint_eq(jst_result_bucket(&result, 0), 3);
+	ck_assert_uint_eq(jst_result_bucket(&result, 1), 3);
+	ck_assert_uint_eq(jst_result_bucket(&result, 2), 2);
+	ck_assert_uint_eq(jst_result_bucket(&result, 10), 2);
+	ck_assert_uint_eq(jst_result_bucket(&result, 11), 3);
+	ck_assert_uint_eq(jst_result_bucket(&result, 12), 2);
 	ck_assert_uint_eq(result.count, 15);
 	jst_result_fini(&result);
 }
@@ -422,7 +424,9 @@ START_TEST(the_order_of_merging_does_not_matter)
 				ck_assert(merged.min.kind == first.min.kind && merged.min.i == first.min.i);
 				ck_assert(merged.max.kind == first.max.kind && merged.max.i == first.max.i);
 				ck_assert(merged.last.kind == first.last.kind && merged.last.i == first.last.i);
-				ck_assert(!merged.buckets || !memcmp(merged.bucket, first.bucket, merged.buckets * sizeof(uint64_t)));
+				ck_assert_uint_eq(merged.rows, first.rows);
+				ck_assert(!merged.rows || !memcmp(merged.row, first.row, merged.rows * sizeof(*merged.row)));
+				ck_assert(!merged.rows || !memcmp(merged.bucket, first.bucket, merged.rows * JST_RESULT_ROW * sizeof(uint64_t)));
 			}
 			jst_result_fini(&merged);
 		}

@@ -39,7 +39,7 @@ START_TEST(threads_are_added_up)
 	ck_assert(hist->sum.integers == 20000);
 	ck_assert_int_eq(hist->min.i, 0);
 	ck_assert_int_eq(hist->max.i, 3000);
-	ck_assert_uint_eq(hist->bucket[jst_histogram_bucket(4, 2000)], 3);
+	ck_assert_uint_eq(jst_result_bucket(hist, jst_histogram_bucket(4, 2000)), 3);
 	const struct jst_result *last = fixture_get(f.results, A_LAST, jst_value_int(1));
 	ck_assert(last->last.kind == JST_STRING && last->last.length == 4 && memcmp(last->last.s, "late", 4) == 0);
 	ck_assert_str_eq(last->last_hostname, "host");
