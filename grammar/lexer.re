@@ -308,7 +308,7 @@ int lexer_next(union YYSTYPE *value, struct location *at, struct lexer *lexer)
 	letter = [A-Za-z_];
 	word = letter [A-Za-z0-9_]*;
 	number = [0-9] [0-9A-Za-z_]* ("." [0-9] [0-9A-Za-z_]*)? | [0-9] [0-9_]* ("." [0-9] [0-9_]*)? [eE] [+-] [0-9] [0-9A-Za-z_]*;
-	pattern_character = [A-Za-z0-9_.:@$*?-] | "[" "^"? [A-Za-z0-9_.:@$-]+ "]";
+	pattern_character = [A-Za-z0-9_.:@$*?-] | "[" "!"? [A-Za-z0-9_.:@$-]+ "]";
 */
 
 again:
