@@ -26,6 +26,7 @@ struct lost {
 struct report {
 	const struct compiled *compiled;
 	bool *pattern_matched, *span_matched;
+	bool *hiding_told;
 	char **names;            /* different probe names seen, for suggestions */
 	size_t name_count;
 	struct lost *lost;       /* one for each source that lost anything */
@@ -41,6 +42,7 @@ struct report *report_new(const struct compiled *compiled)
 	report->compiled = compiled;
 	report->pattern_matched = message_allocate(compiled->pattern_count, sizeof(bool));
 	report->span_matched = message_allocate(compiled->span_count, sizeof(bool));
+	report->hiding_told = message_allocate(compiled->hiding_count, sizeof(bool));
 	return report;
 }
 
@@ -54,6 +56,7 @@ void report_free(struct report *report)
 	free(report->lost);
 	free(report->pattern_matched);
 	free(report->span_matched);
+	free(report->hiding_told);
 	free(report);
 }
 
@@ -84,11 +87,48 @@ static void see(struct report *report, struct jst_string name)
 	report->names[report->name_count++] = message_copy(name.bytes, name.length);
 }
 
+static bool is_field(const struct jst_probe *probe, const char *name)
+{
+	for (uint32_t i = 0; i < probe->fields; i++)
+		if (strlen(name) == probe->field[i].name.length && memcmp(name, probe->field[i].name.bytes, probe->field[i].name.length) == 0)
+			return true;
+	return false;
+}
+
+/* Whether the script also reads the field, so that its author knows of both. */
+static bool is_read(const struct compiled *compiled, const char *name)
+{
+	for (uint32_t i = 0; i < compiled->field_count; i++)
+		if (strcmp(compiled->fields[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Names of the script behind which a field of a probe that it watches lies hidden: once each. */
+static void tell_hidden(struct report *report, const struct jst_probe *probe)
+{
+	const struct compiled *compiled = report->compiled;
+	bool watched = false;
+
+	for (uint32_t i = 0; i < compiled->pattern_count && !watched; i++)
+		watched = matches(compiled->patterns[i], probe->name);
+	for (uint32_t i = 0; i < compiled->hiding_count && watched; i++) {
+		const char *name = compiled->hiding[i];
+
+		if (report->hiding_told[i] || !is_field(probe, name) || is_read(compiled, name))
+			continue;
+		report->hiding_told[i] = true;
+		message_warning("%s in this script is not the field %s of %.*s: write trace.%s for that", name, name, (int)probe->name.length, probe->name.bytes, name);
+	}
+}
+
 void report_sites(struct report *report, const struct target *target)
 {
 	report->attached = true;
-	for (uint32_t i = 0; i < target->site_count; i++)
+	for (uint32_t i = 0; i < target->site_count; i++) {
 		see(report, target->sites[i].probe.name);
+		tell_hidden(report, &target->sites[i].probe);
+	}
 	if (!target_has_memory(target) || target->state != TARGET_ENDED)
 		return;
 

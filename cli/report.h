@@ -15,7 +15,7 @@ struct report;
 struct report *report_new(const struct compiled *compiled);
 void report_free(struct report *report);
 
-/* Which patterns and spans the target's probes match: as it listed them; and, of one that has ended, as its memory tells, which also has those that came later. */
+/* Warns of fields that the script's own names hide. Notes which patterns and spans the target's probes match: as it listed them; and, of one that has ended, as its memory tells, which also has those that came later. */
 void report_sites(struct report *report, const struct target *target);
 
 /* Reads the target's losses for the last time. Once a target, while it still has its memory. */

@@ -182,6 +182,7 @@ void check_init(struct checker *checker, struct script *script, const struct com
 		.selves = empty,
 		.aggregations = empty,
 		.fields = empty,
+		.hiding = empty,
 	};
 }
 
@@ -204,4 +205,5 @@ void check_fini(struct checker *checker)
 	table_fini(&checker->selves);
 	table_fini(&checker->aggregations);
 	table_fini(&checker->fields);
+	table_fini(&checker->hiding);
 }

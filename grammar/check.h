@@ -12,7 +12,7 @@ struct checker {
 	struct diagnostics *diagnostics;
 	const struct compile_options *options;
 	struct compiled *compiled;
-	struct table variables, selves, aggregations, fields;
+	struct table variables, selves, aggregations, fields, hiding;
 	struct variable *first_variable, *last_variable;
 	struct aggregation *first_aggregation, *last_aggregation;
 	struct span *first_span, *last_span;

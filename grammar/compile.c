@@ -82,6 +82,7 @@ void compiled_free(struct compiled *compiled)
 	}
 	free_strings(compiled->patterns, compiled->pattern_count);
 	free_strings(compiled->fields, compiled->field_count);
+	free_strings(compiled->hiding, compiled->hiding_count);
 	jst_builder_free(compiled->target);
 	jst_builder_free(compiled->local);
 	free(compiled->target_sources);

@@ -128,6 +128,8 @@ struct compiled {
 	uint32_t pattern_count;
 	char **fields;                 /* names of fields read in target clauses */
 	uint32_t field_count;
+	char **hiding;                 /* names that mean a variable or a builtin in target clauses: a field so called is not what they read */
+	uint32_t hiding_count;
 	bool prints;                   /* the targets' program has records or exit: poll often */
 };
 

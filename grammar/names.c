@@ -130,6 +130,19 @@ static void field(struct checker *checker, struct expression *expression, struct
 	compiled->fields[compiled->field_count++] = heap_copy(name.text, name.length);
 }
 
+/* Notes that in the target the name is no field. */
+static void hides(struct checker *checker, const struct name *name)
+{
+	void **slot = table_slot(&checker->hiding, name->text, name->length);
+	struct compiled *compiled = checker->compiled;
+
+	if (*slot)
+		return;
+	*slot = compiled;
+	compiled->hiding = heap_grow(compiled->hiding, compiled->hiding_count, sizeof(*compiled->hiding));
+	compiled->hiding[compiled->hiding_count++] = heap_copy(name->text, name->length);
+}
+
 static void builtin(struct checker *checker, struct expression *expression, int index)
 {
 	struct name name = { builtins[index].name, strlen(builtins[index].name) };
@@ -145,6 +158,8 @@ static void builtin(struct checker *checker, struct expression *expression, int 
 				 index == JST_VARIABLE_TID || index == JST_VARIABLE_CPU || index == JST_VARIABLE_UID;
 	if (builtins[index].probe_only && checker->clause->is_special)
 		diagnostics_add(checker->diagnostics, DIAGNOSTIC_PROBE_VARIABLE, expression->at, expression->name.text);
+	if (!checker->clause->is_special)
+		hides(checker, &expression->name);
 }
 
 /* Notes where the variable is used, and checks that it is used with as many keys as it was first assigned with. */
@@ -173,6 +188,8 @@ static void use(struct checker *checker, struct expression *expression, struct v
 		variable->used_in_target = true;
 		if (changes)
 			variable->changed_in_target = true;
+		if (!variable->is_self)
+			hides(checker, &variable->name);
 	}
 	if (keys == variable->keys)
 		return;

@@ -66,6 +66,12 @@ grep -q "no probe matches work:ends.*did you mean work:end" "$work/misspelt.err"
 grep -q "no probe matches work:strat" "$work/misspelt.err" || fail "the misspelt sibling is not told"
 grep -q 'no data' "$work/misspelt.out" || fail "no 'no data'"
 
+# So are fields behind the script's own names, unless it reads them as well.
+jst hidden -p "$one" -e 'work:end < status = 1; path = 2; @n[status, path, trace.path, pid] = count() >'
+end_jst 0
+grep -q 'warning: status in this script is not the field status of work:end: write trace.status' "$work/hidden.err" || fail "a hidden field is not told"
+[ "$(grep -c warning "$work/hidden.err")" = 1 ] || fail "more is told than the one hidden field"
+
 # Losses are told with the option that raises the limit.
 jst loses --format json --string-size 64 -p "$one" -e 'work:end < @n[cat(path, path, path, path, path, path, path, path, path, path, path, path, path, path)] = count() >'
 order one fire 10

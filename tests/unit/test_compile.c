@@ -308,6 +308,20 @@ START_TEST(report)
 }
 END_TEST
 
+/* What the target's clauses use by a name of the script's or the language's own, each once. */
+START_TEST(hiding)
+{
+	struct compiled *compiled = compile_text("BEGIN { other = 1; } a:b { status = 1; status++; self.mine = $local; start[id] = title; @n[title, trace.line] = count(); } END { print(hostname); }");
+
+	ck_assert_uint_eq(compiled->errors, 0);
+	ck_assert_uint_eq(compiled->hiding_count, 3);
+	ck_assert_str_eq(compiled->hiding[0], "status");
+	ck_assert_str_eq(compiled->hiding[1], "start");
+	ck_assert_str_eq(compiled->hiding[2], "title");
+	compiled_free(compiled);
+}
+END_TEST
+
 /* 20 errors are kept, all are counted, in the order of their places. */
 START_TEST(many_errors)
 {
@@ -462,6 +476,7 @@ int main(void)
 	tcase_add_test(tests, script_arguments);
 	tcase_add_test(tests, formats);
 	tcase_add_test(tests, report);
+	tcase_add_test(tests, hiding);
 	tcase_add_test(tests, many_errors);
 	tcase_add_test(tests, angle_bodies);
 	tcase_add_loop_test(tests, hostile_text, 0, 10);
