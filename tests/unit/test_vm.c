@@ -1040,6 +1040,7 @@ int main(void)
 	TCase *control = tcase_create("control");
 	TCase *storage = tcase_create("storage");
 	TCase *sessions = tcase_create("sessions");
+	TCase *filtered = tcase_create("filtered");
 
 	tcase_add_test(values, integers_wrap);
 	tcase_add_test(values, doubles_mix_with_integers);
@@ -1070,13 +1071,15 @@ int main(void)
 	tcase_add_test(sessions, events_follow_the_generation);
 	tcase_add_test(sessions, the_clock_is_read_once);
 	tcase_add_test(sessions, errno_stays);
-	tcase_add_test(sessions, nothing_makes_a_system_call);
+	tcase_add_test(filtered, nothing_makes_a_system_call);
+	tcase_set_tags(filtered, "seccomp"); /* valgrind makes calls of its own: its part leaves this one out */
 	tcase_add_test(sessions, a_span_is_measured);
 	tcase_set_timeout(values, 120);
 	suite_add_tcase(suite, values);
 	suite_add_tcase(suite, control);
 	suite_add_tcase(suite, storage);
 	suite_add_tcase(suite, sessions);
+	suite_add_tcase(suite, filtered);
 	SRunner *runner = srunner_create(suite);
 
 	srunner_run_all(runner, CK_ENV);
