@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -51,6 +52,7 @@
 
 enum {
 	STACK_SIZE = 256 << 10, /* of addresses; what is not used is never touched */
+	PAGE = 64 << 10,        /* the largest there is */
 	LOOK_MS = 100,          /* how often the pending set is looked at while sessions are served */
 };
 
@@ -59,6 +61,7 @@ enum agent_state { AGENT_NONE, AGENT_RUNNING, AGENT_ENDED };
 static _Atomic int state;       /* enum agent_state */
 static _Atomic bool stop;       /* jstrace_disable() */
 static struct jst_marker *_Atomic marker;
+static size_t local_size;       /* bytes that libc takes from each thread's stack for thread-local storage */
 static bool child;              /* this process was forked from one with an agent … */
 static bool child_inside;       /* … by a thread in the middle of an event */
 static __thread bool fork_inside __attribute__((tls_model("initial-exec")));
@@ -123,6 +126,7 @@ static void *agent(void *argument)
 	struct jst_clock clock;
 
 	(void)argument;
+	atomic_store_explicit(&jst_process->pid, getpid(), memory_order_relaxed); /* in a child it was wiped */
 	prctl(PR_SET_NAME, JST_AGENT_COMM);
 	if (child) {
 		jst_install_inherited(!child_inside);
@@ -152,6 +156,15 @@ static void block_signals(uint64_t *old)
 	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &mask, old, sizeof(mask));
 }
 
+static int add_thread_local(struct dl_phdr_info *object, size_t size, void *sum)
+{
+	(void)size;
+	for (int i = 0; i < object->dlpi_phnum; i++)
+		if (object->dlpi_phdr[i].p_type == PT_TLS)
+			*(size_t *)sum += object->dlpi_phdr[i].p_memsz + object->dlpi_phdr[i].p_align;
+	return 0;
+}
+
 static void start(void)
 {
 	pthread_attr_t attributes;
@@ -161,12 +174,12 @@ static void start(void)
 
 	atomic_store_explicit(&state, AGENT_RUNNING, memory_order_relaxed);
 	block_signals(&old);
-	/* A program with much thread-local storage needs more: it is taken from the stack. */
+	/* libc refuses a stack that its own needs exceed, and is content with one of which they leave next to nothing: what is known of them comes on top, and for what is not there is a second try. */
 	for (size_t size = STACK_SIZE; error && size <= 16 * STACK_SIZE; size *= 4) {
 		if (pthread_attr_init(&attributes))
 			break;
 		pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-		pthread_attr_setstacksize(&attributes, size);
+		pthread_attr_setstacksize(&attributes, (size + local_size + PAGE - 1) & ~(size_t)(PAGE - 1));
 		error = pthread_create(&thread, &attributes, agent, NULL);
 		pthread_attr_destroy(&attributes);
 	}
@@ -196,6 +209,8 @@ static void in_child(void)
 void jst_agent_load(void)
 {
 	pthread_atfork(before_fork, NULL, in_child);
+	/* Looked up here, for it takes the loader's lock, which another thread may hold as this one forks. It does not grow: what is loaded later has its own. */
+	dl_iterate_phdr(add_thread_local, &local_size);
 	start();
 }
 

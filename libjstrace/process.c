@@ -6,6 +6,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "agent.h"
 #include "jstrace.h"
@@ -44,6 +45,7 @@ __attribute__((constructor(101))) static void load(void)
 		return;
 	}
 	atexit(exiting);
+	atomic_store_explicit(&jst_process->pid, getpid(), memory_order_relaxed); /* one word, by itself: looked at as a thread takes its record */
 	jst_quiesce_register();
 	jst_agent_load();
 }

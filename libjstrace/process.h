@@ -31,11 +31,12 @@ struct jst_thread {
 	uint32_t claimed[JST_MAX_SESSIONS];       /* owner: serial of the session whose slot it claimed, by the session's index */
 };
 
-enum jst_thread_state { JST_THREAD_FREE = 0, JST_THREAD_USED = 1 };
+enum jst_thread_state { JST_THREAD_FREE = 0, JST_THREAD_USED = 1, JST_THREAD_TAKEN = 2 /* and its owner not decided yet */ };
 
 struct jst_process {
 	/* Read at every event: rarely written, by the agent, with the registry's lock held. */
 	_Atomic(struct jst_installed *) sessions[JST_MAX_SESSIONS];
+	_Atomic int32_t pid;                      /* set at load and by the agent; 0: not known yet */
 	_Atomic uint32_t watched;                 /* bit i: sessions[i] is running; what jstrace_fire() looks at */
 
 	_Alignas(64) _Atomic uint32_t lock;       /* of the registry: lock.h */

@@ -8,6 +8,7 @@
  */
 #include "thread.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -29,7 +30,7 @@ static struct jst_thread *take(void)
 			uint32_t state = JST_THREAD_FREE;
 
 			if (atomic_load_explicit(&process->threads[i].state, memory_order_relaxed) == JST_THREAD_FREE &&
-			    atomic_compare_exchange_strong_explicit(&process->threads[i].state, &state, JST_THREAD_USED, memory_order_acquire, memory_order_relaxed)) {
+			    atomic_compare_exchange_strong_explicit(&process->threads[i].state, &state, JST_THREAD_TAKEN, memory_order_acquire, memory_order_relaxed)) {
 				atomic_fetch_sub_explicit(&process->threads_free, 1, memory_order_relaxed);
 				return &process->threads[i];
 			}
@@ -42,7 +43,7 @@ static struct jst_thread *take(void)
 
 	if (index >= JST_SLOTS)
 		return NULL;
-	atomic_store_explicit(&process->threads[index].state, JST_THREAD_USED, memory_order_relaxed);
+	atomic_store_explicit(&process->threads[index].state, JST_THREAD_TAKEN, memory_order_relaxed);
 	return &process->threads[index];
 }
 
@@ -53,23 +54,38 @@ static void give_back(struct jst_thread *thread)
 	atomic_fetch_add_explicit(&jst_process->threads_free, 1, memory_order_release);
 }
 
+/* The calling thread's tid; 0 where a record under it would be taken for a dead thread's: in a child of vfork(), which runs on its parent's memory and thread pointer, and where a filter refuses the call. */
+static int32_t living_tid(void)
+{
+	const int32_t pid = atomic_load_explicit(&jst_process->pid, memory_order_relaxed);
+	const int error = errno;
+	const long tid = pid && syscall(SYS_getpid) != pid ? 0 : syscall(SYS_gettid);
+
+	errno = error;
+	return tid > 0 ? (int32_t)tid : 0;
+}
+
 static struct jst_thread *acquire(void)
 {
 	struct jst_thread *seen = __atomic_load_n(&own, __ATOMIC_RELAXED);
-	struct jst_thread *thread = take();
+	const int32_t tid = living_tid();
+	struct jst_thread *thread = tid ? take() : NULL;
 
 	if (!thread)
 		return NULL;
 	thread->runner = (struct jst_runner){
 		.slot = (uint32_t)(thread - jst_process->threads),
-		.tid = (int32_t)syscall(SYS_gettid),
+		.tid = tid,
 		.serial = 1 + atomic_fetch_add_explicit(&jst_process->serial, 1, memory_order_relaxed),
 	};
 	memset(thread->claimed, 0, sizeof(thread->claimed));
 	atomic_store_explicit(&thread->frame, UINTPTR_MAX, memory_order_relaxed);
 	atomic_store_explicit(&thread->tid, thread->runner.tid, memory_order_release); /* pairs with jst_thread_reap() */
-	if (__atomic_compare_exchange_n(&own, &seen, thread, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+	if (__atomic_compare_exchange_n(&own, &seen, thread, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+		/* Pairs with jst_thread_reap(), which leaves others alone: between this record and a signal handler's it could not tell which one is in use. */
+		atomic_store_explicit(&thread->state, JST_THREAD_USED, memory_order_release);
 		return thread;
+	}
 	/* A signal handler's probe was faster; its record is this thread's. */
 	give_back(thread);
 	return seen;
@@ -165,6 +181,9 @@ struct jst_thread *jst_thread_enter(uintptr_t frame, uint32_t watchers)
 		sequence++;
 		torn = true;
 	}
+	/* The frame before the sequence, so that a signal handler's siglongjmp() never leaves an odd one without it; and behind, since an event of such a handler, still outside here, has taken it away. */
+	atomic_store_explicit(&thread->frame, frame, memory_order_relaxed);
+	atomic_signal_fence(memory_order_seq_cst);
 	/* Odd, and another than before. Pairs with membarrier and the acquire in quiesce.c; the barrier keeps the loads of the event behind it. */
 	atomic_store_explicit(&thread->sequence, sequence + 1, memory_order_relaxed);
 	atomic_signal_fence(memory_order_seq_cst);
@@ -211,9 +230,10 @@ void jst_thread_reap(void *scratch)
 	for (int round = 0; round < 2; round++) {
 		for (uint32_t i = 0; i < used; i++) {
 			struct jst_thread *thread = &process->threads[i];
-			const int32_t tid = atomic_load_explicit(&thread->tid, memory_order_acquire); /* pairs with acquire() */
+			const bool taken = atomic_load_explicit(&thread->state, memory_order_acquire) == JST_THREAD_USED; /* pairs with acquire() */
+			const int32_t tid = atomic_load_explicit(&thread->tid, memory_order_acquire);
 
-			if (!tid || (!superseded(process, scratch, i) && (round == 0 || jst_thread_alive(tid))) || round == 0)
+			if (!taken || !tid || (!superseded(process, scratch, i) && (round == 0 || jst_thread_alive(tid))) || round == 0)
 				continue;
 			const uint64_t sequence = atomic_load_explicit(&thread->sequence, memory_order_relaxed);
 

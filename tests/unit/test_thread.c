@@ -257,6 +257,30 @@ START_TEST(test_fork)
 	ck_assert_int_eq(thread->runner.tid, getpid());
 }
 END_TEST
+/* A child of vfork() runs on its parent's memory: a record under its tid would be taken for a dead thread's while the parent uses it. */
+START_TEST(test_vfork)
+{
+	static struct jst_thread *volatile got;
+	int status;
+
+	while (!jst_process->pid)
+		usleep(1000); /* the agent of this child of fork() sets it */
+	got = (struct jst_thread *)&got;
+	const pid_t pid = vfork();
+
+	if (pid == 0) {
+		got = jst_thread_enter(frame(), 0);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_ptr_null(got);
+	struct jst_thread *thread = jst_thread_enter(frame(), 0);
+
+	ck_assert_ptr_nonnull(thread);
+	ck_assert_int_eq(thread->tid, getpid());
+	jst_thread_leave(thread);
+}
+END_TEST
 
 int main(void)
 {
@@ -270,6 +294,7 @@ int main(void)
 		tcase_add_test(tests, test_jump);
 		tcase_add_test(tests, test_alternate_stack);
 		tcase_add_test(tests, test_fork);
+		tcase_add_test(tests, test_vfork);
 	}
 	tcase_add_test(tests, test_reap);
 	tcase_add_test(tests, test_quiesce);
