@@ -10,6 +10,10 @@
 #include "table.h"
 #include "thread.h"
 
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
+
 _Static_assert((int)JSTRACE_TYPE_INT == (int)JST_FIELD_INT && (int)JSTRACE_TYPE_UINT == (int)JST_FIELD_UINT && (int)JSTRACE_TYPE_BOOL == (int)JST_FIELD_BOOL && (int)JSTRACE_TYPE_DOUBLE == (int)JST_FIELD_DOUBLE &&
                (int)JSTRACE_TYPE_STRING == (int)JST_FIELD_STRING && (int)JSTRACE_TYPE_BYTES == (int)JST_FIELD_BYTES && (int)JSTRACE_TYPE_POINTER == (int)JST_FIELD_POINTER &&
                (int)JSTRACE_MAX_FIELDS == (int)JST_MAX_SITE_FIELDS, "the header and the runtime agree");
@@ -18,6 +22,30 @@ _Static_assert((int)JSTRACE_TYPE_INT == (int)JST_FIELD_INT && (int)JSTRACE_TYPE_
 static inline struct jst_installed *session(unsigned i)
 {
 	return atomic_load_explicit(&jst_process->sessions[i], memory_order_acquire);
+}
+
+/* A script computes with doubles where the program may have asked for SIGFPE, or be about to look at its exception flags: nothing is raised here, and the flags stay as they were. */
+static inline unsigned keep_floating(void)
+{
+#if defined(__SSE2__)
+	const unsigned control = _mm_getcsr();
+
+	if (__builtin_expect((control & _MM_MASK_MASK) != _MM_MASK_MASK, 0))
+		_mm_setcsr(control | _MM_MASK_MASK);
+	return control;
+#else
+	return 0; /* arm64: no processor that we know of traps */
+#endif
+}
+
+static inline void restore_floating(unsigned control)
+{
+#if defined(__SSE2__)
+	if (__builtin_expect(_mm_getcsr() != control, 0))
+		_mm_setcsr(control);
+#else
+	(void)control;
+#endif
 }
 
 static void claim(struct jst_installed *installed, struct jst_thread *thread)
@@ -46,6 +74,8 @@ void jst_probe_dispatch(const uint64_t *words, const struct jst_site_record *rec
 
 	if (!thread)
 		return;
+	const unsigned floating = keep_floating();
+
 	for (; watchers; watchers &= watchers - 1) {
 		struct jst_installed *installed = session((unsigned)__builtin_ctz(watchers));
 
@@ -56,6 +86,7 @@ void jst_probe_dispatch(const uint64_t *words, const struct jst_site_record *rec
 		if (bound)
 			run(installed, thread, &bound->binding, words);
 	}
+	restore_floating(floating);
 	jst_thread_leave(thread);
 }
 
@@ -98,6 +129,7 @@ __attribute__((noinline)) static void fire(uint32_t watchers, const char *name, 
 	if (!thread)
 		return;
 	const uint64_t hash = jst_table_hash(probe.name, probe.field, probe.fields);
+	const unsigned floating = keep_floating();
 
 	for (; watchers; watchers &= watchers - 1) {
 		struct jst_installed *installed = session((unsigned)__builtin_ctz(watchers));
@@ -106,6 +138,7 @@ __attribute__((noinline)) static void fire(uint32_t watchers, const char *name, 
 		if (binding)
 			run(installed, thread, binding, words);
 	}
+	restore_floating(floating);
 	jst_thread_leave(thread);
 }
 
