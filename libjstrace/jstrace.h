@@ -480,7 +480,7 @@ static inline uint64_t *jstrace_put_long_double(uint64_t *words, long double val
 #endif
 #ifdef __AVX512F__
 #define JSTRACE_ZMM \
-	"xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31", "k1", "k2", "k3", "k4", "k5", "k6", "k7",
+	"xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31", "k0", "k1", "k2", "k3", "k4", "k5", "k6", "k7",
 #else
 #define JSTRACE_ZMM
 #endif
@@ -510,7 +510,12 @@ static inline uint64_t *jstrace_put_long_double(uint64_t *words, long double val
 	} while (0)
 #define JSTRACE_VECTORS \
 	"v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", \
-	"v30", "v31"
+	"v30", "v31" JSTRACE_PREDICATES
+#ifdef __ARM_FEATURE_SVE
+#define JSTRACE_PREDICATES , "p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11", "p12", "p13", "p14", "p15"
+#else
+#define JSTRACE_PREDICATES
+#endif
 #define JSTRACE_ARGUMENT_OPEN "[x0, "
 #define JSTRACE_ARGUMENT_CLOSE "]"
 #define JSTRACE_LOAD \
