@@ -63,12 +63,20 @@ __attribute__((format(printf, 3, 4))) static bool refuse(const struct jst_talk *
 	return false;
 }
 
+/* As for ptrace(): who is the process in every respect. One that has put its privileges aside for a while, and can take them up again, is no longer its user's alone. */
+static bool may_trace(uid_t uid)
+{
+	uid_t real, effective, saved;
+
+	return getresuid(&real, &effective, &saved) == 0 && uid == real && uid == effective && uid == saved;
+}
+
 void jst_talk_begin(struct jst_talk *talk, int fd, const struct jst_marker *marker, struct jst_clock *clock, int64_t now)
 {
 	struct ucred peer;
 
 	*talk = (struct jst_talk){ .fd = fd, .phase = JST_TALK_GREETING, .deadline = now + JST_HELLO_TIMEOUT_MS, .marker = marker, .clock = clock };
-	if (jst_raw_peer(fd, &peer) == 0 && (peer.uid == 0 || peer.uid == geteuid() || peer.uid == getuid()))
+	if (jst_raw_peer(fd, &peer) == 0 && (peer.uid == 0 || may_trace(peer.uid)))
 		return;
 	refuse(talk, JST_REFUSAL_CREDENTIALS, "only the user that the process runs as, and root, may trace it");
 	jst_talk_end(talk);
