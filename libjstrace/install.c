@@ -145,8 +145,8 @@ static bool make_memory(struct jst_installed *installed, const struct jst_messag
 	void *base = map_memfd("jstrace:memory", options.size, PROT_READ | PROT_WRITE, &installed->memory_fd);
 	void *tails = base ? map_memfd("jstrace:tails", TAILS_SIZE, PROT_READ, &installed->tails_fd) : NULL;
 
-	if (base)
-		installed->run.memory.base = base;
+	installed->run.memory.base = base;
+	installed->memory_bytes = options.size;
 	installed->run.tails = tails;
 	if (!tails) {
 		refuse(refused, JST_REFUSAL_MEMORY, "no memory for the session: %s", strerror(errno));
@@ -246,8 +246,8 @@ static void unmap(struct jst_installed *installed)
 		jst_raw_close(installed->memory_fd);
 	if (installed->tails_fd >= 0)
 		jst_raw_close(installed->tails_fd);
-	if (installed->run.memory.header)
-		munmap(installed->run.memory.base, installed->run.memory.header->size);
+	if (installed->run.memory.base)
+		munmap(installed->run.memory.base, installed->memory_bytes);
 	if (installed->run.tails)
 		munmap((void *)installed->run.tails, TAILS_SIZE);
 	if (installed->run.work)

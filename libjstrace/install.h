@@ -34,7 +34,7 @@ struct jst_installed {
 	bool running;                     /* with the lock */
 	uint32_t sites, probes;           /* that matched when it was installed */
 	int memory_fd, tails_fd;          /* agent's; -1 once the CLI has them */
-	uint64_t self_size, work_bytes;   /* bytes of the mappings */
+	uint64_t self_size, work_bytes, memory_bytes; /* bytes of the mappings */
 	struct jst_bound *retired;        /* with the lock */
 	_Atomic bool site_busy;           /* somebody is in jst_site_write() */
 	_Atomic uint64_t arena_used;      /* bytes, from the start of this mapping */
