@@ -6,6 +6,9 @@
  */
 #include "quiesce.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <linux/membarrier.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -23,6 +26,11 @@ bool jst_quiesce_register(void)
 static bool interrupt_all(void)
 {
 #if defined(__x86_64__)
+	unsigned eax, ebx = 0, ecx, edx;
+
+	/* INVLPGB: a processor that flushes the others' TLBs without interrupting them. */
+	if (__get_cpuid(0x80000008, &eax, &ebx, &ecx, &edx) && (ebx & 1 << 3))
+		return false;
 	volatile char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (page == MAP_FAILED)
