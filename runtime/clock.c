@@ -258,13 +258,16 @@ void jst_clock_adjust(struct jst_clock *clock, struct jst_clock_page *page)
 	const int64_t old_ns = atomic_load_explicit(&old->ns, memory_order_relaxed);
 	const struct pair pair = read_pair();
 
-	if (pair.ticks <= clock->tsc_first || pair.ns - clock->ns_first < YOUNG_NS)
-		return; /* too early to measure anything */
-	const uint64_t measured = rate(pair.ticks - clock->tsc_first, pair.ns - clock->ns_first);
+	if (pair.ticks > clock->tsc_first && pair.ns - clock->ns_first >= YOUNG_NS) {
+		clock->mult = rate(pair.ticks - clock->tsc_first, pair.ns - clock->ns_first);
+		clock->tsc_first = pair.ticks;
+		clock->ns_first = pair.ns;
+	}
+	if (!clock->mult)
+		return; /* too early to have measured anything */
+	const uint64_t measured = clock->mult;
 	const int64_t ahead = line(pair.ticks, old_anchor, old_ns, old_mult) - pair.ns;
 
-	clock->tsc_first = pair.ticks;
-	clock->ns_first = pair.ns;
 	if (ahead < -NS_PER_SECOND) {
 		/* The machine slept, or nobody adjusted for long: forward at once. */
 		publish(page, pair.ticks, pair.ns, measured, wall);

@@ -18,6 +18,7 @@ struct jst_clock {
 	bool tsc;               /* the clocksource is tsc and the CPU says it is invariant */
 	uint64_t tsc_first;     /* the pair that the rate is measured from: the first one, later that of the last adjustment */
 	int64_t ns_first;
+	uint64_t mult;          /* the rate as measured last, 0: not yet; for all sessions, which are adjusted one right after the other */
 };
 
 /* Takes the first pair; cheap. Context: agent (at load). */

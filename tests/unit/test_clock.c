@@ -87,6 +87,25 @@ START_TEST(starting_is_exact_and_leaves_errno)
 }
 END_TEST
 
+/* All sessions of a process are adjusted at one time. */
+START_TEST(every_page_is_adjusted)
+{
+	struct jst_clock_page pages[2] = { 0 };
+	struct jst_clock clock;
+
+	jst_clock_init(&clock);
+	if (!clock.tsc)
+		return;
+	jst_clock_start(&clock, &pages[0]);
+	jst_clock_start(&clock, &pages[1]);
+	pass(10000000);
+	for (int i = 0; i < 2; i++) {
+		jst_clock_adjust(&clock, &pages[i]);
+		ck_assert_uint_eq(atomic_load(&pages[i].index), 2);
+	}
+}
+END_TEST
+
 /* A clock that is 5 ms off, ahead or behind, comes nearer with an adjustment, and does not go back. */
 static void converge(int64_t off)
 {
@@ -251,6 +270,7 @@ int main(void)
 	tcase_add_test(alone, an_empty_page_asks_the_kernel);
 	tcase_add_test(alone, without_a_counter_only_the_wall_is_set);
 	tcase_add_test(alone, starting_is_exact_and_leaves_errno);
+	tcase_add_test(alone, every_page_is_adjusted);
 	tcase_add_test(alone, adjusting_comes_nearer);
 	tcase_add_test(alone, far_behind_it_steps_forward);
 	tcase_add_test(alone, far_ahead_it_slows_down);
