@@ -14,7 +14,11 @@
 
 #include "cell_index.h"
 
-enum { BAG_NEXT = JST_INDEX_FANOUT - 1, GROWTH_CLASSES = 5 };
+enum {
+	BAG_NEXT = JST_INDEX_FANOUT - 1,
+	BAGS = 16,  /* in a row: keys of one hash come from somebody who made them, to be searched one by one at each event; those that do not fit are dropped */
+	GROWTH_CLASSES = 5,
+};
 
 _Static_assert((JST_CHUNK_MIN << (GROWTH_CLASSES - 1)) == JST_CHUNK_MAX, "chunks grow through the first classes");
 
@@ -141,7 +145,7 @@ static jst_ref new_node(struct jst_memory *memory, struct jst_slot *slot, struct
 static struct jst_cell *find_in_bags(struct jst_memory *memory, struct jst_slot *slot, struct jst_bank *bank, struct jst_index_node *bag, uint32_t hash,
                                      uint16_t aggregation, const void *key, uint32_t key_size, jst_ref **place)
 {
-	for (;;) {
+	for (unsigned bags = 1;; bags++) {
 		for (unsigned i = 0; i < BAG_NEXT; i++) {
 			*place = &bag->to[i];
 			if (!bag->to[i])
@@ -150,7 +154,9 @@ static struct jst_cell *find_in_bags(struct jst_memory *memory, struct jst_slot 
 			if (same_key(cell, hash, aggregation, key, key_size))
 				return cell;
 		}
-		if (!bag->to[BAG_NEXT])
+		if (bags == BAGS)
+			jst_slot_lose(slot, JST_LOSS_CELLS);
+		else if (!bag->to[BAG_NEXT])
 			bag->to[BAG_NEXT] = new_node(memory, slot, bank);
 		if (!bag->to[BAG_NEXT]) {
 			*place = NULL;

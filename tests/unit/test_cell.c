@@ -217,6 +217,23 @@ START_TEST(without_memory_the_drop_is_counted)
 }
 END_TEST
 
+/* Of the keys that somebody made to have one hash only so many are kept. */
+START_TEST(equal_hashes_end)
+{
+	struct store *store = store_new(jst_builder_new(), 32 << 20, 64);
+	struct jst_slot *slot = store_slot(store, 0);
+	unsigned made = 0;
+
+	for (uint16_t aggregation = 0; aggregation < 1000; aggregation++)
+		made += find(store, aggregation, jst_value_int((int64_t)jst_index_salt(aggregation))) != NULL;
+	ck_assert_uint_gt(made, 100);
+	ck_assert_uint_lt(made, 1000);
+	ck_assert_uint_eq(store_lost(store, slot, JST_LOSS_CELLS), 1000 - made);
+	ck_assert_ptr_nonnull(find(store, 99, jst_value_int((int64_t)jst_index_salt(99))));
+	store_free(store);
+}
+END_TEST
+
 START_TEST(a_cell_larger_than_a_chunk_gets_a_larger_one)
 {
 	struct store *store = store_new(jst_builder_new(), 8 << 20, 64);
@@ -244,6 +261,7 @@ int main(void)
 	tcase_add_test(tests, a_cell_is_found_again);
 	tcase_add_test(tests, a_walk_sees_every_cell);
 	tcase_add_test(tests, equal_hashes_are_told_apart);
+	tcase_add_test(tests, equal_hashes_end);
 	tcase_add_test(tests, without_memory_the_drop_is_counted);
 	tcase_add_test(tests, a_cell_larger_than_a_chunk_gets_a_larger_one);
 	suite_add_tcase(suite, tests);
