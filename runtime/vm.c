@@ -230,7 +230,8 @@ static inline const struct jst_map_access *map_access(struct jst_run *run, int32
 	return &run->map;
 }
 
-static inline void aggregate(struct jst_run *run, const struct jst_insn *insn, const struct jst_value *keys, struct jst_value value)
+/* Returns the bytes of a string that was kept. */
+static inline uint32_t aggregate(struct jst_run *run, const struct jst_insn *insn, const struct jst_value *keys, struct jst_value value)
 {
 	const struct jst_aggregation_decl *decls = jst_program_section(run->program, JST_SECTION_AGGREGATIONS);
 	const uint32_t used = (run->used + 7) & ~7U;
@@ -245,12 +246,16 @@ static inline void aggregate(struct jst_run *run, const struct jst_insn *insn, c
 		.room = 2 * run->room - used,
 	};
 
-	if (unlikely(update.decl->function == JST_AGGREGATION_LAST))
+	const bool last = update.decl->function == JST_AGGREGATION_LAST;
+
+	if (unlikely(last))
 		update.timestamp = jst_clock_wall(&run->session->memory.header->clock, run->now);
 	jst_aggregation_update(&update, keys, value);
+	return last ? length_of(&value, 1) : 0;
 }
 
-static __attribute__((noinline)) void record(struct jst_run *run, const struct jst_insn *insn, const struct jst_value *values)
+/* Returns the bytes of strings that were looked at to be sent. */
+static __attribute__((noinline)) uint64_t record(struct jst_run *run, const struct jst_insn *insn, const struct jst_value *values)
 {
 	const struct jst_record header = {
 		.index = (uint32_t)insn->imm,
@@ -260,6 +265,7 @@ static __attribute__((noinline)) void record(struct jst_run *run, const struct j
 		.site = run->binding->site,
 	};
 	uint32_t count = insn->c;
+	uint64_t length = 0;
 
 	if (insn->op == JST_OP_EVENT) {
 		/* Past the clause's registers there is room for the fields of one event. */
@@ -267,11 +273,14 @@ static __attribute__((noinline)) void record(struct jst_run *run, const struct j
 		const struct jst_probe *probe = &run->binding->probe;
 
 		count = probe->fields < JST_MAX_SITE_FIELDS ? probe->fields : JST_MAX_SITE_FIELDS;
-		for (uint32_t i = 0; i < count; i++)
+		for (uint32_t i = 0; i < count; i++) {
 			fields[i] = load_field(run->words, probe->field[i].type, probe->field[i].word);
+			length += fields[i].length;
+		}
 		values = fields;
 	}
 	jst_ring_write(&run->session->memory, run->slot, run->session->tails, header, values, count);
+	return length;
 }
 
 /* The first exit decides. */
@@ -504,6 +513,9 @@ op_MAPADD: {
 	const struct jst_map_access *access = map_access(run, insn->imm);
 
 	CHARGE(length_of(&B, insn->c) + length_of(&A, 1));
+	/* What is there already is copied with what is added. */
+	if (unlikely(A.kind == JST_STRING))
+		CHARGE(run->session->string_size);
 	jst_map_add(access, &B, A, 1);
 	NEXT;
 }
@@ -530,14 +542,14 @@ op_MAPHAS: {
 }
 op_AGGREGATE:
 	CHARGE(length_of(&B, insn->c));
-	aggregate(run, insn, &B, A);
+	CHARGE(aggregate(run, insn, &B, A));
 	NEXT;
 op_RECORD:
 	CHARGE(length_of(&B, insn->c));
 	record(run, insn, &B);
 	NEXT;
 op_EVENT:
-	record(run, insn, NULL);
+	CHARGE(record(run, insn, NULL));
 	NEXT;
 op_EXIT:
 	ask_exit(run, &A);
