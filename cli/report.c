@@ -5,8 +5,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
+#include "hash.h"
 #include "messages.h"
+#include "times.h"
 
 enum { NAMES_MAX = 4096, SITES_MAX = 1 << 18 };
 
@@ -27,8 +30,10 @@ struct report {
 	const struct compiled *compiled;
 	bool *pattern_matched, *span_matched;
 	bool *hiding_told;
-	char **names;            /* different probe names seen, for suggestions */
+	char **names;            /* different probe names seen, for suggestions and so that each is looked at once */
 	size_t name_count;
+	uint64_t seed;           /* of their hashes: targets choose the names, and must not choose which of them collide */
+	uint16_t places[2 * NAMES_MAX]; /* open addressing: 1 + index of a name; 0: free */
 	struct lost *lost;       /* one for each source that lost anything */
 	size_t lost_count;
 	uint64_t total[JST_LOSSES];
@@ -40,6 +45,8 @@ struct report *report_new(const struct compiled *compiled)
 	struct report *report = message_allocate(1, sizeof(*report));
 
 	report->compiled = compiled;
+	if (getrandom(&report->seed, sizeof(report->seed), GRND_NONBLOCK) < 0)
+		report->seed = (uint64_t)times_now();
 	report->pattern_matched = message_allocate(compiled->pattern_count, sizeof(bool));
 	report->span_matched = message_allocate(compiled->span_count, sizeof(bool));
 	report->hiding_told = message_allocate(compiled->hiding_count, sizeof(bool));
@@ -68,10 +75,31 @@ static bool matches(const char *pattern, struct jst_string name)
 	return (length == name.length && memcmp(pattern, name.bytes, length) == 0) || jst_pattern_match((struct jst_string){ pattern, (uint32_t)length }, true, name);
 }
 
+/* Where the name is in the table or belongs. */
+static uint16_t *place_of(struct report *report, struct jst_string name)
+{
+	for (uint64_t i = XXH3_64bits_withSeed(name.bytes, name.length, report->seed);; i++) {
+		uint16_t *place = &report->places[i % (2 * NAMES_MAX)];
+
+		if (!*place)
+			return place;
+		const char *known = report->names[*place - 1];
+
+		if (strlen(known) == name.length && memcmp(known, name.bytes, name.length) == 0)
+			return place;
+	}
+}
+
+/* A target may have a great many sites, of few names or of many. */
 static void see(struct report *report, struct jst_string name)
 {
 	const struct compiled *compiled = report->compiled;
 
+	name.length = (uint32_t)strnlen(name.bytes, name.length); /* an honest name holds no NUL */
+	uint16_t *place = place_of(report, name);
+
+	if (*place)
+		return;
 	for (uint32_t i = 0; i < compiled->pattern_count; i++)
 		if (!report->pattern_matched[i])
 			report->pattern_matched[i] = matches(compiled->patterns[i], name);
@@ -80,17 +108,23 @@ static void see(struct report *report, struct jst_string name)
 			report->span_matched[i] = matches(compiled->spans[i].pattern, name);
 	if (report->name_count >= NAMES_MAX)
 		return;
-	for (size_t i = 0; i < report->name_count; i++)
-		if (strlen(report->names[i]) == name.length && memcmp(report->names[i], name.bytes, name.length) == 0)
-			return;
 	report->names = message_resize(report->names, report->name_count + 1, sizeof(*report->names));
 	report->names[report->name_count++] = message_copy(name.bytes, name.length);
+	*place = (uint16_t)report->name_count;
 }
 
 static bool is_field(const struct jst_probe *probe, const char *name)
 {
 	for (uint32_t i = 0; i < probe->fields; i++)
 		if (strlen(name) == probe->field[i].name.length && memcmp(name, probe->field[i].name.bytes, probe->field[i].name.length) == 0)
+			return true;
+	return false;
+}
+
+static bool is_watched(const struct compiled *compiled, struct jst_string name)
+{
+	for (uint32_t i = 0; i < compiled->pattern_count; i++)
+		if (matches(compiled->patterns[i], name))
 			return true;
 	return false;
 }
@@ -108,14 +142,11 @@ static bool is_read(const struct compiled *compiled, const char *name)
 static void tell_hidden(struct report *report, const struct jst_probe *probe)
 {
 	const struct compiled *compiled = report->compiled;
-	bool watched = false;
 
-	for (uint32_t i = 0; i < compiled->pattern_count && !watched; i++)
-		watched = matches(compiled->patterns[i], probe->name);
-	for (uint32_t i = 0; i < compiled->hiding_count && watched; i++) {
+	for (uint32_t i = 0; i < compiled->hiding_count; i++) {
 		const char *name = compiled->hiding[i];
 
-		if (report->hiding_told[i] || !is_field(probe, name) || is_read(compiled, name))
+		if (report->hiding_told[i] || !is_field(probe, name) || is_read(compiled, name) || !is_watched(compiled, probe->name))
 			continue;
 		report->hiding_told[i] = true;
 		message_warning("%s in this script is not the field %s of %.*s: write trace.%s for that", name, name, (int)probe->name.length, probe->name.bytes, name);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "builder.h"
 #include "gather.h"
@@ -238,6 +239,31 @@ START_TEST(garbage)
 }
 END_TEST
 
+/* A list of sites that never ends, of many names: looked at for a moment, not for as long as the target likes. */
+START_TEST(ring_of_sites)
+{
+	struct report *report = report_new(&compiled);
+	char name[32];
+	jst_ref oldest = 0, newest = 0;
+
+	for (int i = 0; i < 4000; i++) {
+		const struct jst_probe probe = { .name = { name, (uint32_t)snprintf(name, sizeof(name), "some:thing:%d", i) } };
+
+		newest = jst_site_write(&memories[0], &probe);
+		ck_assert(newest);
+		oldest = oldest ? oldest : newest;
+	}
+	((struct jst_site_entry *)jst_memory_at(&memories[0], oldest))->next = newest;
+	targets[0].state = TARGET_ENDED;
+
+	const clock_t before = clock();
+
+	report_sites(report, &targets[0]);
+	ck_assert_int_lt((clock() - before) / CLOCKS_PER_SEC, 2);
+	report_free(report);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("gather");
@@ -251,6 +277,7 @@ int main(void)
 	tcase_add_test(tests, others_go_on);
 	tcase_add_test(tests, local_records_are_refused);
 	tcase_add_loop_test(tests, garbage, 0, 20);
+	tcase_add_test(tests, ring_of_sites);
 	suite_add_tcase(suite, tests);
 
 	SRunner *runner = srunner_create(suite);
