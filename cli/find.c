@@ -273,6 +273,16 @@ static enum find_result unreadable(const struct process *process, char reason[FI
 	return is_denial(error) ? no_permission(process, reason) : gone(process->pid, reason);
 }
 
+/* Whether the agent's thread has come under a seccomp filter since it began: it might not survive its own next call. */
+static bool is_confined(const struct process *process, int32_t filters)
+{
+	long now = proc_status_number(process->pid, process->agent, "Seccomp_filters", false);
+
+	if (now < 0)
+		now = proc_status_number(process->pid, process->agent, "Seccomp", false); /* before Linux 5.9 */
+	return now > filters;
+}
+
 /* Maps the marker and compares what it says with what the kernel says. */
 static enum find_result check_marker(struct process *process, int fd, char reason[FIND_REASON])
 {
@@ -306,6 +316,8 @@ static enum find_result check_marker(struct process *process, int fd, char reaso
 	process->agent = agent > 0 ? thread_of(process->pid, agent) : 0;
 	if (!process->agent)
 		return refuse(reason, "process %d (%s) is instrumented, but its jstrace thread is gone", pid, process->comm);
+	if (is_confined(process, *(const volatile int32_t *)&marker->filters))
+		return refuse(reason, "process %d (%s) has put itself under a seccomp filter, which may kill it for what tracing needs; it was left alone", pid, process->comm);
 	return FIND_FOUND;
 }
 

@@ -121,7 +121,8 @@ static void populate(struct jst_memory *memory)
 		size = POPULATED;
 	if (size > atomic_load_explicit(&memory->header->permit, memory_order_relaxed) - start)
 		return;
-	if (madvise(memory->base + start, size, MADV_POPULATE_WRITE) == 0)
+	/* Where there is no memory to be had, touching would be death, and probes will find the permit lowered. */
+	if (madvise(memory->base + start, size, MADV_POPULATE_WRITE) == 0 || errno != EINVAL)
 		return;
 	/* A kernel before 5.14: touch each page. Nobody else writes here yet. */
 	for (uint64_t at = 0; at < size; at += 4096) {

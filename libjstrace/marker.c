@@ -50,6 +50,7 @@ struct jst_marker *jst_marker_make(void)
 	marker->pid = getpid();
 	marker->agent_tid = (int32_t)syscall(SYS_gettid);
 	marker->start_time = jst_sample_start_time();
+	marker->filters = jst_sample_filters();
 	/* Pairs with the CLI's acquire: whoever sees READY sees the rest. */
 	atomic_store_explicit(&marker->state, JST_MARKER_READY, memory_order_release);
 	return marker;

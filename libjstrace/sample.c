@@ -35,7 +35,7 @@ int jst_sample_read(const char *path, char *buffer, size_t room)
 
 void jst_sample_title(struct jst_memory_header *header)
 {
-	char text[sizeof(header->title)];
+	char text[sizeof(header->title)] = "";
 	int length = jst_sample_read("/proc/self/cmdline", text, sizeof(text));
 
 	while (length > 0 && (text[length - 1] == 0 || text[length - 1] == ' '))
@@ -154,11 +154,35 @@ static uint64_t cgroup_headroom(void)
 	return least;
 }
 
+/* The number on the line of /proc/meminfo, in bytes. */
+static bool meminfo(const char *text, const char *name, uint64_t *bytes)
+{
+	const char *at = strstr(text, name);
+
+	if (!at)
+		return false;
+	*bytes = strtoull(at + strlen(name), NULL, 10) << 10;
+	return true;
+}
+
+/* What may still be committed where the kernel keeps strict account: beyond it the first touch of a page of a memfd is SIGBUS. */
+static uint64_t commit_headroom(void)
+{
+	char text[4096];
+	uint64_t limit, committed;
+
+	if (jst_sample_read("/proc/sys/vm/overcommit_memory", text, sizeof(text)) <= 0 || text[0] != '2' || jst_sample_read("/proc/meminfo", text, sizeof(text)) <= 0 ||
+	    !meminfo(text, "\nCommitLimit:", &limit) || !meminfo(text, "\nCommitted_AS:", &committed))
+		return UINT64_MAX;
+	return limit > committed ? limit - committed : 0;
+}
+
 void jst_sample_permit(struct jst_memory *memory)
 {
 	struct jst_memory_header *header = memory->header;
 	const uint64_t used = atomic_load_explicit(&header->heap_used, memory_order_relaxed);
-	const uint64_t left = cgroup_headroom();
+	const uint64_t in_group = cgroup_headroom(), to_commit = commit_headroom();
+	const uint64_t left = in_group < to_commit ? in_group : to_commit;
 	uint64_t permit = header->size;
 
 	if (left != UINT64_MAX && used < permit && left / 4 < permit - used)
@@ -181,6 +205,19 @@ uint64_t jst_sample_start_time(void)
 		at = at ? at + 1 : NULL;
 	}
 	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+int32_t jst_sample_filters(void)
+{
+	char text[4096];
+
+	if (jst_sample_read("/proc/thread-self/status", text, sizeof(text)) <= 0)
+		return 0;
+	const char *at = strstr(text, "\nSeccomp_filters:");
+
+	if (!at)
+		at = strstr(text, "\nSeccomp:");
+	return at ? (int32_t)strtol(strchr(at, ':') + 1, NULL, 10) : 0;
 }
 
 bool jst_sample_pending(int signal)

@@ -15,11 +15,14 @@ void jst_sample_title(struct jst_memory_header *header);
 /* Names of the threads that have a slot. Context: agent. */
 void jst_sample_comms(struct jst_memory *memory);
 
-/* Publishes how far the heap may grow: the memory's size, but beyond what is in use never more than a quarter of what the cgroup has left. Never lowered below what is in use. Context: agent. */
+/* Publishes how far the heap may grow: the memory's size, but beyond what is in use never more than a quarter of what the cgroup has left, or the machine where it does not overcommit. Never lowered below what is in use. Context: agent. */
 void jst_sample_permit(struct jst_memory *memory);
 
 /* Field 22 of /proc/self/stat, in clock ticks since boot; 0: unknown. Context: agent. */
 uint64_t jst_sample_start_time(void);
+
+/* How many seccomp filters this very thread has; before Linux 5.9, which does not count them, its mode: 0 without any. Context: agent. */
+int32_t jst_sample_filters(void);
 
 /* Whether a signal is pending for this very thread, not for the process: SigPnd in /proc/thread-self/status. Context: agent. */
 bool jst_sample_pending(int signal);

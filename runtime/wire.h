@@ -54,6 +54,8 @@ struct jst_marker {
 	uint32_t abi_min, abi_max;
 	int32_t pid;                     /* in the target's own pid namespace */
 	int32_t agent_tid;               /* likewise */
+	int32_t filters;                 /* seccomp filters of the agent's thread as it began: a call of the agent's that a later one forbids may be the process's death, so it is not woken then */
+	uint32_t reserved;
 	uint64_t start_time;             /* field 22 of /proc/self/stat: against recycled pids */
 	_Atomic uint32_t doorbell;       /* futex the agent waits on; its value never changes, it is only woken */
 	_Atomic uint32_t listening;      /* seqlock of socket_name: odd while it changes; 0 before the first */

@@ -51,6 +51,9 @@ static inline struct jst_marker *fake_marker(const struct fake *fake)
 	marker->abi_max = JST_ABI_MAX;
 	marker->pid = marker->agent_tid = (int32_t)getpid();
 	marker->start_time = stat.start_time;
+	marker->filters = (int32_t)proc_status_number(getpid(), 0, "Seccomp_filters", false);
+	if (marker->filters < 0)
+		marker->filters = (int32_t)proc_status_number(getpid(), 0, "Seccomp", false);
 	marker->state = JST_MARKER_READY;
 	if (fake->change)
 		fake->change(marker);
