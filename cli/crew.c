@@ -206,6 +206,10 @@ void crew_wait(struct crew *crew, int64_t until)
 		read_signals(crew);
 	if (polled[1].revents & (POLLERR | POLLHUP))
 		crew->output_gone = true;
+	/* Before their ends are read. */
+	if (crew->now - crew->lease_due > (JST_LEASE_MS - JST_LEASE_RENEW_MS) * TIMES_MS)
+		for (struct target *target = crew->targets; target; target = target->next)
+			target->lapsed |= target->state == TARGET_STARTING || target->state == TARGET_RUNNING;
 	at = 2;
 	for (struct target *target = crew->targets; target; target = target->next, at += 2)
 		if (waits(target) && (polled[at].revents || polled[at + 1].revents || crew->now >= target_due(target)))

@@ -165,7 +165,7 @@ static void tell_end(struct target *target)
 		snprintf(target->reason, sizeof(target->reason), "became another program (exec)");
 	} else {
 		target->end = TARGET_CLOSED;
-		snprintf(target->reason, sizeof(target->reason), "closed the session");
+		snprintf(target->reason, sizeof(target->reason), "closed the session%s", target->lapsed ? ": jstrace was stopped, or waited for its output to be read, for more than 10 s" : "");
 	}
 	target->state = TARGET_ENDED;
 	target->deadline = TIMES_NEVER;

@@ -84,6 +84,7 @@ struct target {
 	bool settled;                /* its rest was added to the totals */
 	bool flipping;               /* FLIP was sent, FLIPPED not yet seen */
 	bool flipped;                /* FLIPPED came: the closed banks may be read, then RELEASE sent */
+	bool lapsed;                 /* we were held up so long that its lease ran out */
 	bool deaf;                   /* did not answer a FLIP in time: not waited for again until it does */
 };
 

@@ -531,6 +531,22 @@ START_TEST(garbage_while_running)
 }
 END_TEST
 
+/* A session that we let run out ends by our own doing, and that is said. */
+START_TEST(lease_lapses)
+{
+	const struct fake fake = { .seals = FAKE_SEALS, .serve = garbage_after_start };
+
+	begin(&fake, 1, false);
+	ck_assert(reach(0, TARGET_LOADED, 5000));
+	target_start(target_at(0), times_now());
+	crew.lease_due -= JST_LEASE_MS * TIMES_MS;
+	ck_assert(reach(0, TARGET_ENDED, 5000));
+	ck_assert_int_eq(target_at(0)->end, TARGET_CLOSED);
+	ck_assert_ptr_nonnull(strstr(target_at(0)->reason, "closed the session: jstrace was stopped"));
+	end();
+}
+END_TEST
+
 START_TEST(signal_interrupts)
 {
 	const struct fake fake = { .seals = FAKE_SEALS };
@@ -557,6 +573,7 @@ int main(void)
 	tcase_add_loop_test(tests, misbehaving, 0, sizeof(bad) / sizeof(*bad));
 	tcase_add_test(tests, stopped_process);
 	tcase_add_test(tests, slow_ones_delay_nobody);
+	tcase_add_test(tests, lease_lapses);
 	tcase_add_test(tests, killed_while_running);
 	tcase_add_test(tests, stopped_while_running);
 	tcase_add_test(tests, garbage_while_running);
