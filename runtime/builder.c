@@ -247,7 +247,7 @@ static const char *passed_limit(const struct jst_builder *builder)
 	};
 
 	_Static_assert(JST_MAX_FIELDS == 256 && JST_MAX_MAPS == 256 && JST_MAX_AGGREGATIONS == 256 && JST_MAX_PATTERNS == 4096 && JST_MAX_CLAUSES == 1024 &&
-	               JST_MAX_RECORDS == 1024 && JST_MAX_INSNS == 16384 && JST_MAX_REGISTERS == 128 && JST_MAX_KEYS == 8 && JST_MAX_PATTERN == 1024 && JST_MAX_ARGUMENTS == 32, "the limits as they are named");
+	               JST_MAX_RECORDS == 1024 && JST_MAX_INSNS == 16384 && JST_MAX_REGISTERS == 128 && JST_MAX_KEYS == 8 && JST_MAX_PATTERN == 1024 && JST_MAX_GLOBS == 65536 && JST_MAX_ARGUMENTS == 32, "the limits as they are named");
 	for (int id = 0; id < JST_SECTIONS; id++) {
 		if (count(builder, (enum jst_section_id)id) > jst_section_info[id].max && names[id])
 			return names[id];
@@ -258,10 +258,14 @@ static const char *passed_limit(const struct jst_builder *builder)
 	const struct jst_map_decl *maps = (const void *)builder->sections[JST_SECTION_MAPS].data;
 	const struct jst_aggregation_decl *aggregations = (const void *)builder->sections[JST_SECTION_AGGREGATIONS].data;
 	const struct jst_record_decl *records = (const void *)builder->sections[JST_SECTION_RECORDS].data;
+	uint32_t globs = 0;
 
 	for (uint32_t i = 0; i < count(builder, JST_SECTION_PATTERNS); i++) {
 		if (patterns[i].text.length > JST_MAX_PATTERN)
 			return "1,024 bytes of pattern";
+		globs += patterns[i].flags & JST_PATTERN_GLOB ? patterns[i].text.length : 0;
+		if (globs > JST_MAX_GLOBS)
+			return "64 KiB of globs";
 	}
 	for (uint32_t i = 0; i < count(builder, JST_SECTION_CLAUSES); i++) {
 		if (clauses[i].insns > JST_MAX_INSNS)

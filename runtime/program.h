@@ -32,6 +32,7 @@ enum {
 	JST_MAX_RECORDS = 1024,
 	JST_MAX_PATTERNS = 4096,
 	JST_MAX_PATTERN = 1024,   /* bytes of a pattern */
+	JST_MAX_GLOBS = 64 << 10, /* bytes of all globs: a name that was never seen is matched with each of them by the thread that fires it, at a cost of as many steps as the name has characters times this */
 	JST_MAX_INSNS = 16384, /* of one clause */
 	JST_MAX_LHIST_STEPS = 4096,
 	JST_MAX_HIST_BITS = 8,

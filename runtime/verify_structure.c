@@ -123,6 +123,7 @@ static bool glob_is_whole(const char *at, const char *end)
 static bool verify_patterns(const struct jst_verifier *verifier)
 {
 	const struct jst_pattern_decl *patterns = jst_program_section(verifier->program, JST_SECTION_PATTERNS);
+	uint32_t globs = 0; /* at most JST_MAX_PATTERNS times JST_MAX_PATTERN */
 
 	for (uint32_t i = 0; i < count_of(verifier, JST_SECTION_PATTERNS); i++) {
 		if (!is_string(verifier, patterns[i].text.offset, patterns[i].text.length))
@@ -137,6 +138,9 @@ static bool verify_patterns(const struct jst_verifier *verifier)
 
 		if ((patterns[i].flags & JST_PATTERN_GLOB) && !glob_is_whole(text.bytes, text.bytes + text.length))
 			return refuse(verifier, "pattern # has a [ without a ]", i);
+		globs += patterns[i].flags & JST_PATTERN_GLOB ? text.length : 0;
+		if (globs > JST_MAX_GLOBS)
+			return refuse(verifier, "the globs up to pattern # take too long to match", i);
 	}
 	return true;
 }

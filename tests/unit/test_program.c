@@ -247,8 +247,19 @@ static void long_pattern(struct jst_builder *builder)
 	jst_builder_pattern(builder, text, sizeof(text), 0);
 }
 
+static void many_globs(struct jst_builder *builder)
+{
+	static char text[JST_MAX_PATTERN];
+
+	memset(text, '*', sizeof(text));
+	jst_builder_clause(builder);
+	for (size_t bytes = 0; bytes <= JST_MAX_GLOBS; bytes += sizeof(text))
+		jst_builder_pattern(builder, text, sizeof(text), JST_PATTERN_GLOB);
+}
+
 START_TEST(limits_are_named)
 {
+	ck_assert_str_eq(limit_of(many_globs), "64 KiB of globs");
 	ck_assert_str_eq(limit_of(many_registers), "128 registers");
 	ck_assert_str_eq(limit_of(many_insns), "16,384 instructions in a clause");
 	ck_assert_str_eq(limit_of(many_bytes), "1 MiB of program");

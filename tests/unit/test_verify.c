@@ -373,6 +373,31 @@ START_TEST(declarations)
 }
 END_TEST
 
+/* Many globs that share one text are long all the same. */
+START_TEST(globs_without_end)
+{
+	struct jst_builder *builder = jst_builder_new();
+	static char text[JST_MAX_PATTERN];
+	const char *limit;
+	struct jst_verify_error error;
+
+	memset(text, '*', sizeof(text));
+	jst_builder_clause(builder);
+	for (size_t bytes = 0; bytes <= JST_MAX_GLOBS; bytes += sizeof(text))
+		jst_builder_pattern(builder, text, sizeof(text), bytes ? JST_PATTERN_GLOB : 0);
+	jst_builder_insn(builder, (struct jst_insn){ .op = JST_OP_RETURN });
+	struct jst_program *program = jst_builder_finish(builder, &limit);
+
+	ck_assert_msg(machine_verify(program, &error), "%s", error.reason);
+	PATTERN[0].flags = JST_PATTERN_GLOB;
+	sign(program);
+	ck_assert(!machine_verify(program, &error));
+	ck_assert_msg(strstr(error.reason, "too long to match") != NULL, "%s", error.reason);
+	free(program);
+	jst_builder_free(builder);
+}
+END_TEST
+
 START_TEST(a_long_pattern)
 {
 	static char text[JST_MAX_PATTERN + 2];
@@ -869,6 +894,7 @@ int main(void)
 	tcase_add_test(structure, section_bounds);
 	tcase_add_test(structure, declarations);
 	tcase_add_test(structure, a_long_pattern);
+	tcase_add_test(structure, globs_without_end);
 	tcase_add_test(structure, a_long_clause);
 	tcase_add_test(code, operands);
 	tcase_add_test(code, aggregations_out_of_range);
