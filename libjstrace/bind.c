@@ -42,8 +42,7 @@ struct jst_bound *jst_install_bind(struct jst_installed *installed, const struct
 {
 	const struct jst_program *program = installed->run.program;
 	const uint32_t fields = jst_program_count(program, JST_SECTION_FIELDS);
-	uint16_t clause[JST_MAX_CLAUSES];
-	const uint32_t clauses = jst_probe_clauses(program, probe->name, clause);
+	const uint32_t clauses = jst_probe_clauses(program, probe->name, NULL);
 
 	*full = false;
 	if (!clauses)
@@ -60,14 +59,14 @@ struct jst_bound *jst_install_bind(struct jst_installed *installed, const struct
 		*full = true;
 		return NULL;
 	}
-	uint16_t *clause_copy = (uint16_t *)(bound + 1);
-	struct jst_field_binding *field = (struct jst_field_binding *)(clause_copy + clauses);
+	uint16_t *clause = (uint16_t *)(bound + 1);
+	struct jst_field_binding *field = (struct jst_field_binding *)(clause + clauses);
 	char *at = (char *)(field + fields);
 
-	*bound = (struct jst_bound){ .binding = { .probe = *probe, .clauses = clauses, .clause = clause_copy, .field = field } };
+	*bound = (struct jst_bound){ .binding = { .probe = *probe, .clauses = clauses, .clause = clause, .field = field } };
 	struct jst_binding *binding = &bound->binding;
 
-	memcpy(clause_copy, clause, clauses * sizeof(uint16_t));
+	jst_probe_clauses(program, probe->name, clause); /* matched once more: the stack may be a signal's, too small for all there might be */
 	binding->probe.name = copy_string(&at, probe->name);
 	binding->probe.file = copy_string(&at, probe->file);
 	for (uint32_t i = 0; i < probe->fields; i++)

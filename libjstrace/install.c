@@ -253,6 +253,8 @@ static void unmap(struct jst_installed *installed)
 		munmap((void *)installed->run.tails, TAILS_SIZE);
 	if (installed->run.work)
 		munmap(installed->run.work, installed->work_bytes);
+	if (installed->unkept)
+		munmap(installed->unkept, JST_SLOTS * sizeof(struct jst_unkept));
 	munmap((void *)installed->run.program, JST_PROGRAM_MAX_SIZE);
 	munmap(installed, installed->self_size);
 }
@@ -290,10 +292,13 @@ struct jst_installed *jst_install_prepare(const struct jst_message_load *load, v
 	installed->run.work_size = jst_session_work_size(string_size);
 	installed->work_bytes = (uint64_t)JST_SLOTS * installed->run.work_size;
 	installed->run.work = map_private(installed->work_bytes);
+	installed->unkept = map_private(JST_SLOTS * sizeof(struct jst_unkept));
 	installed->uses_comm = reads_comm(program);
-	if (!installed->run.work)
+	const bool room_to_work = installed->run.work && installed->unkept;
+
+	if (!room_to_work)
 		refuse(refused, JST_REFUSAL_MEMORY, "no memory for the session's work areas");
-	if (!installed->run.work || !make_memory(installed, load, refused)) {
+	if (!room_to_work || !make_memory(installed, load, refused)) {
 		unmap(installed);
 		return NULL;
 	}

@@ -26,6 +26,8 @@ struct jst_table {
 	_Atomic uint64_t answer[JST_TABLE_SIZE];                     /* of jstrace_enabled(): hash of a name, its lowest bit replaced by the answer; 0: free. A cache: places are overwritten */
 };
 
+struct jst_unkept;
+
 struct jst_installed {
 	struct jst_session run;
 	uint32_t index;                   /* of the session: bit index of the words' upper halves */
@@ -35,6 +37,7 @@ struct jst_installed {
 	uint32_t sites, probes;           /* that matched when it was installed */
 	int memory_fd, tails_fd;          /* agent's; -1 once the CLI has them */
 	uint64_t self_size, work_bytes, memory_bytes; /* bytes of the mappings */
+	struct jst_unkept *unkept;        /* one a slot, untouched until used: table.h. Too large for a signal's stack */
 	struct jst_bound *retired;        /* with the lock */
 	_Atomic bool site_busy;           /* somebody is in jst_site_write() */
 	_Atomic uint64_t arena_used;      /* bytes, from the start of this mapping */

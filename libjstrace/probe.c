@@ -120,7 +120,6 @@ __attribute__((noinline)) static void fire(uint32_t watchers, const char *name, 
 {
 	uint64_t words[JST_MAX_SITE_WORDS];
 	struct jst_probe probe;
-	struct jst_unkept unkept;
 
 	if (!describe(&probe, words, name, fields, count))
 		return;
@@ -133,7 +132,7 @@ __attribute__((noinline)) static void fire(uint32_t watchers, const char *name, 
 
 	for (; watchers; watchers &= watchers - 1) {
 		struct jst_installed *installed = session((unsigned)__builtin_ctz(watchers));
-		const struct jst_binding *binding = installed ? jst_table_find(installed, &probe, hash, &unkept) : NULL;
+		const struct jst_binding *binding = installed ? jst_table_find(installed, &probe, hash, thread->runner.slot) : NULL;
 
 		if (binding)
 			run(installed, thread, binding, words);

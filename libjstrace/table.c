@@ -33,8 +33,9 @@ static bool same(const struct jst_probe *a, const struct jst_probe *b)
 	return true;
 }
 
-static const struct jst_binding *make_unkept(const struct jst_installed *installed, const struct jst_probe *probe, struct jst_unkept *unkept)
+static const struct jst_binding *make_unkept(const struct jst_installed *installed, const struct jst_probe *probe, uint32_t slot)
 {
+	struct jst_unkept *unkept = &installed->unkept[slot];
 	const uint32_t clauses = jst_probe_clauses(installed->run.program, probe->name, unkept->clause);
 
 	if (!clauses)
@@ -59,7 +60,7 @@ static const struct jst_bound *make(struct jst_installed *installed, const struc
 	return bound ? bound : full ? NULL : &nothing;
 }
 
-const struct jst_binding *jst_table_find(struct jst_installed *installed, const struct jst_probe *probe, uint64_t hash, struct jst_unkept *unkept)
+const struct jst_binding *jst_table_find(struct jst_installed *installed, const struct jst_probe *probe, uint64_t hash, uint32_t slot)
 {
 	struct jst_table *table = &installed->table;
 
@@ -83,11 +84,11 @@ const struct jst_binding *jst_table_find(struct jst_installed *installed, const 
 			break;
 		if (bound == &nothing)
 			/* Another name with this hash would be lost here; one of 2^64, unless somebody sought it. */
-			return jst_probe_clauses(installed->run.program, probe->name, NULL) ? make_unkept(installed, probe, unkept) : NULL;
+			return jst_probe_clauses(installed->run.program, probe->name, NULL) ? make_unkept(installed, probe, slot) : NULL;
 		if (same(&bound->binding.probe, probe))
 			return &bound->binding;
 	}
-	return make_unkept(installed, probe, unkept);
+	return make_unkept(installed, probe, slot);
 }
 
 bool jst_table_matches(struct jst_installed *installed, struct jst_string name)

@@ -8,7 +8,7 @@
 #include "install.h"
 #include "jstrace.h"
 
-/* A binding that is too many for the table, made for one event on the stack. */
+/* A binding that is too many for the table, made for one event in its thread's place. */
 struct jst_unkept {
 	struct jst_binding binding;
 	uint16_t clause[JST_MAX_CLAUSES];
@@ -18,8 +18,8 @@ struct jst_unkept {
 /* XXH3 of the name mixed with the fields' names and types: what a binding depends on. Never 0. Context: any. */
 uint64_t jst_table_hash(struct jst_string name, const struct jst_field *fields, uint32_t count);
 
-/* The binding of probe in the session, from the table, or made and kept there, or, where that is not possible, made in *unkept. NULL: no clause matches. Context: probe. */
-const struct jst_binding *jst_table_find(struct jst_installed *installed, const struct jst_probe *probe, uint64_t hash, struct jst_unkept *unkept);
+/* The binding of probe in the session, from the table, or made and kept there, or, where that is not possible, made in the place of the slot. NULL: no clause matches. Context: probe, owner of the slot. */
+const struct jst_binding *jst_table_find(struct jst_installed *installed, const struct jst_probe *probe, uint64_t hash, uint32_t slot);
 
 /* Whether some clause of the session's program has a pattern for the name; found by its hash after the first time. Context: probe. */
 bool jst_table_matches(struct jst_installed *installed, struct jst_string name);
