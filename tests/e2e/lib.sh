@@ -87,6 +87,18 @@ attached() {
 	wait_for 10 grep -q "attached.*$2" "$work/$1.err" || fail "$1 did not attach to $2"
 }
 
+# instrumented PID: waits until the process has its marker.
+instrumented() {
+	wait_for 10 grep -q 'jstrace:1' "/proc/$1/maps" || fail "process $1 has no marker"
+}
+
+# asleep PID: whether its agent serves nobody: it has no socket, and waits for the doorbell.
+asleep() {
+	local agent
+	agent=$(grep -lx jstrace "/proc/$1"/task/*/comm) || return 1
+	! ls -l "${agent%/comm}/fd" | grep -q socket:
+}
+
 # member FILE TYPE NAME: a number out of the JSON lines of one type.
 member() {
 	sed -n "/\"type\":\"$2\"/s/.*\"$3\":\\([-0-9.e+]*\\).*/\\1/p" "$1"

@@ -34,7 +34,7 @@ for trapping in 0 1; do
 	"$work/program" $trapping >"$work/program.out" 2>&1 &
 	pid=$!
 	children+=("$pid")
-	for ((i = 0; i < 100; i++)); do grep -q 'jstrace:1' "/proc/$pid/maps" 2>/dev/null && break; sleep 0.01; done
+	instrumented "$pid"
 	"$jstrace" -q -p "$pid" --duration 1s -e 'work:step < @sum = sum(big * big); @stats = stats(third * 3.7) >' >"$work/jstrace.out" 2>"$work/jstrace.err"
 	wait "$pid" || fail "the program ended with $? (traps $trapping)"
 	children=()

@@ -44,18 +44,21 @@ void probe(void) { JSTRACE("work:step"); }
 END
 cc -I"$root/libjstrace" -o "$work/program" "$work/program.c" "$build/libjstrace.a" -lpthread || fail 'the program does not compile'
 
+listed() { "$jstrace" -l -p "$pid" >"$work/list.out" 2>"$work/list.err"; }
+settled() { grep -q confined "$work/program.out" || ended "$pid"; }
+
 for filtered in '' yes; do
 	mkfifo "$work/in$filtered"
 	"$work/program" $filtered <"$work/in$filtered" >"$work/program.out" 2>&1 &
 	pid=$!
 	children+=("$pid")
 	exec 9>"$work/in$filtered"
-	for ((i = 0; i < 200; i++)); do "$jstrace" -l -p "$pid" >"$work/list.out" 2>"$work/list.err" && break; sleep 0.02; done
+	wait_for 10 listed
 	grep -q work:step "$work/list.out" || { kill -0 "$pid" 2>/dev/null || skip 'no filter can be set here'; fail 'the probes were not listed'; }
 	# The agent goes back to sleep before it is confined.
-	sleep 1.5
+	wait_for 10 asleep "$pid" || fail 'the agent does not go back to sleep'
 	printf x >&9
-	for ((i = 0; i < 200; i++)); do grep -q confined "$work/program.out" && break; sleep 0.02; done
+	wait_for 10 settled
 	grep -q confined "$work/program.out" || skip 'no filter can be set here'
 	"$jstrace" -l -p "$pid" >"$work/list.out" 2>"$work/list.err" && fail 'a confined process was woken'
 	grep -q seccomp "$work/list.err" || fail 'the reason is not told'

@@ -41,7 +41,7 @@ cc -O2 -Wl,-z,lazy -I"$root/libjstrace" -o "$work/program" "$work/program.c" "$b
 "$work/program" &
 pid=$!
 children+=("$pid")
-for ((i = 0; i < 100; i++)); do grep -q 'jstrace:1' "/proc/$pid/maps" 2>/dev/null && break; sleep 0.01; done
+instrumented "$pid"
 "$jstrace" -q -p "$pid" --duration 1s -e 'dynamic:* < @count = count(); v = v + s; @keyed[str(d), s] = count(); printf("%s %d\n", str(d), 1) > work:step < @hist = hist(i); @text[str(d)] = count() >' \
 	>"$work/jstrace.out" 2>"$work/jstrace.err" || fail 'tracing failed'
 wait "$pid"

@@ -22,7 +22,7 @@ for kib in 16 240 244 246 247 248 250 252 256 1024; do
 	"$work/program$kib" >"$work/program.out" 2>&1 &
 	pid=$!
 	children+=("$pid")
-	for ((i = 0; i < 100; i++)); do grep -q 'jstrace:1' "/proc/$pid/maps" 2>/dev/null && break; sleep 0.01; done
+	instrumented "$pid"
 	"$jstrace" -q -p "$pid" --duration 300ms -e 'work:step < @n = count() >' >"$work/jstrace.out" 2>"$work/jstrace.err" || fail "a program with $kib KiB of thread-local storage cannot be traced"
 	wait "$pid" || fail "the program with $kib KiB ended with $?"
 	children=()
