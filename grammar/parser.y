@@ -325,6 +325,10 @@ static void help_expected(struct script *script, const yysymbol_kind_t *expected
 		diagnostics_help(script->diagnostics, is_expected(expected, count, YYSYMBOL_WHILE) ? "expected a statement" : "expected a value");
 		return;
 	}
+	if (is_expected(expected, count, YYSYMBOL_PREDICATE_OPEN) && is_expected(expected, count, YYSYMBOL_SEMICOLON)) {
+		diagnostics_help(script->diagnostics, "expected ',' or ';' between patterns, a predicate or a body");
+		return;
+	}
 	if (!count || count > MOST)
 		return;
 	for (int i = 0; i < count && used < sizeof(text); i++)
