@@ -273,7 +273,10 @@ int list_run(const struct options *options, struct output *output)
 			message_error("no instrumented process found%s; a program needs JSTRACE() probes and libjstrace to be traced", geteuid() ? " among yours" : "");
 		good = false;
 	} else if (asked && !rows.count) {
-		message_error(options->argument_count ? "no probe matches" : "no probes");
+		if (options->argument_count)
+			message_error("no probe matches %s%s", options->arguments[0], options->argument_count > 1 ? " or the others" : "");
+		else
+			message_error("no probes");
 		good = false;
 	}
 	if (output->format == OUTPUT_JSON) {

@@ -126,11 +126,12 @@ static void append(const char ***list, size_t *count, const char *text)
 	(*list)[(*count)++] = text;
 }
 
-static bool parse_size(const char *option, const char *text, uint64_t least, uint64_t most, uint64_t *bytes)
+/* range: least and most in words. */
+static bool parse_size(const char *option, const char *text, uint64_t least, uint64_t most, const char *range, uint64_t *bytes)
 {
 	if (options_size(text, bytes) && *bytes >= least && *bytes <= most)
 		return true;
-	message_error("--%s takes a size from %llu bytes to %llu MiB such as 64MiB, not '%s'", option, (unsigned long long)least, (unsigned long long)(most >> 20), text);
+	message_error("--%s takes a size from %s, not '%s'", option, range, text);
 	return false;
 }
 
@@ -214,19 +215,17 @@ static bool take(struct options *options, enum option_id id, const char *argumen
 		options->verbose = true;
 		return true;
 	case OPTION_MEMORY:
-		return parse_size("memory", argument, 64 << 10, 32ULL << 30, &options->memory);
+		return parse_size("memory", argument, 64 << 10, 32ULL << 30, "64KiB to 32GiB", &options->memory);
 	case OPTION_RING_SIZE:
-		if (!parse_size("ring-size", argument, 4 << 10, 64 << 20, &bytes))
+		if (!parse_size("ring-size", argument, 4 << 10, 64 << 20, "4KiB to 64MiB", &bytes))
 			return false;
 		options->ring_size = 4 << 10;
 		while (options->ring_size < bytes)
 			options->ring_size *= 2;
 		return true;
 	case OPTION_STRING_SIZE:
-		if (!options_size(argument, &bytes) || bytes < 64 || bytes > 64 << 10) {
-			message_error("--string-size takes a size from 64B to 64KiB, not '%s'", argument);
+		if (!parse_size("string-size", argument, 64, 64 << 10, "64B to 64KiB", &bytes))
 			return false;
-		}
 		options->string_size = (uint32_t)bytes;
 		return true;
 	case OPTION_BUDGET:
@@ -401,6 +400,7 @@ void options_help(FILE *out)
 	      "Ctrl-C ends the session and prints the results; a second one ends at once.\n\n"
 	      "Exit codes\n"
 	      "  0  all went well; a script's exit(n) gives n\n"
-	      "  1  something failed: no process to trace, one named with -p could not be attached or was killed, or the output could not be written\n"
+	      "  1  something failed: no process to trace, one named with -p could not be attached or was killed, the last\n"
+	      "     one traced was killed, or the output could not be written\n"
 	      "  2  the command line or the script is wrong\n", out);
 }

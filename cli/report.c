@@ -225,7 +225,7 @@ void report_unmatched(struct report *report)
 
 		const char *near = message_nearest(pattern, (const char *const *)report->names, report->name_count);
 
-		message_warning("no probe matches %s in any traced process%s%s%s", pattern, near ? "; did you mean " : "; jstrace -l lists what there is", near ? near : "", near ? "?" : "");
+		message_warning("no probe matches %s in any traced process so far%s%s%s", pattern, near ? "; did you mean " : "; jstrace -l lists what there is", near ? near : "", near ? "?" : "");
 	}
 }
 

@@ -52,6 +52,7 @@ struct trace {
 	uint32_t attached;       /* processes in all */
 	int exit_code;           /* what exit() asked for; -1: nothing */
 	bool failed;
+	bool found;              /* some process that was not named could not be traced */
 	bool last_killed;        /* how the target that ended last did */
 };
 
@@ -257,7 +258,8 @@ static void tell_attached(struct trace *trace, struct target *target)
 		start_ticks(trace, trace->crew.now);
 	}
 	report_sites(trace->report, target);
-	message_note("attached to process %d (%s): %u matching probes at %u places", (int)target->process.pid, target->process.comm, target->matched_probes, target->matched_sites);
+	message_note("attached to process %d (%s): %u matching probe%s at %u place%s", (int)target->process.pid, target->process.comm,
+		     target->matched_probes, target->matched_probes == 1 ? "" : "s", target->matched_sites, target->matched_sites == 1 ? "" : "s");
 	report_process(trace->output, "attach", target, NULL);
 	run_all(trace, SPECIAL_PROCESS_ATTACH, "process:attach", &event);
 }
@@ -269,6 +271,7 @@ static void tell_failed(struct trace *trace, struct target *target)
 		trace->failed = true;
 	} else {
 		message_warning("%s", target->reason);
+		trace->found = true;
 	}
 }
 
@@ -446,7 +449,9 @@ static void say_nobody(const struct trace *trace)
 
 	if (options->pid_count && !options->title_count)
 		return; /* each was told about */
-	if (options->title_count)
+	if (trace->found)
+		message_error("none of the processes that were found could be traced");
+	else if (options->title_count)
 		message_error("no instrumented process matches %s%s; see what there is with: jstrace -l", options->titles[0], options->title_count > 1 ? " or the others" : "");
 	else
 		message_error("no instrumented process found%s; a program needs JSTRACE() probes and libjstrace to be traced", geteuid() ? " among yours" : "");

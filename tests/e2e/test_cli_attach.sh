@@ -14,7 +14,7 @@ run 0 -l --format json -p "$one" 'odd:*'
 out '"fields":[{"name":"text","type":"string"}]'
 out "\"pid\":$one"
 run 1 -l -p "$one" 'no:such*'
-err "no probe matches"
+err "no probe matches no:such*"
 
 # Every event is counted, once; Ctrl-C prints the results.
 jst exact --format json -p "$one" -e 'work:end < @n = count(); @by[status] = count(); @lat = hist(now - start[id]) >'
@@ -109,6 +109,9 @@ grep -q '"name":"@n".*"value":7\b' "$work/stopped.out" || fail "the other one wa
 cp "$work/cli_target" "$work/titled_target"
 start_target early "$work/titled_target"
 early=$target
+run 1 --memory 64KiB -t 'titled_*' -e 'work:end < @n = count() >'
+err "64 KiB of memory are too little"
+err "none of the processes that were found could be traced"
 jst title --format json -t 'titled_*' -e 'work:end < @n = count() > process:attach < printf("+%d\n", pid) > process:exit < printf("-%d %s\n", pid, reason) >'
 start_target late "$work/titled_target"
 attached title "$target"

@@ -43,6 +43,7 @@ err "no script"
 run 2 --durtion 5 -e x
 err "did you mean '--duration'?"
 run 2 -e 'BEGIN < exit() >' --memory much
+err "from 64KiB to 32GiB, not 'much'"
 run 0 --help
 out "Exit codes"
 run 0 -V
