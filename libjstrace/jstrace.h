@@ -63,6 +63,7 @@ enum { JSTRACE_MAX_FIELDS = 16 };
 /*
  * Fires the probe called name, which need not be known when the program is compiled: for bindings of other languages. name: up to 255 bytes; fields: count of them, at most 16, may be NULL when count is 0. Nothing is kept: name and fields may
  * go after the call. Does nothing while nobody watches. A name (with its fields' names and types) is resolved once in each session that watches and then found by its hash; never allocates, locks or makes a system call.
+ * jstrace -l does not list such names.
  */
 void jstrace_fire(const char *name, const struct jstrace_field *fields, size_t count);
 
