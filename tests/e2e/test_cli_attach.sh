@@ -109,10 +109,10 @@ grep -q '"name":"@n".*"value":7\b' "$work/stopped.out" || fail "the other one wa
 cp "$work/cli_target" "$work/titled_target"
 start_target early "$work/titled_target"
 early=$target
-run 1 --memory 64KiB -t 'titled_*' -e 'work:end < @n = count() >'
+run 1 --memory 64KiB -t "$work/titled_*" -e 'work:end < @n = count() >'
 err "64 KiB of memory are too little"
 err "none of the processes that were found could be traced"
-jst title --format json -t 'titled_*' -e 'work:end < @n = count() > process:attach < printf("+%d\n", pid) > process:exit < printf("-%d %s\n", pid, reason) >'
+jst title --format json -t "$work/titled_*" -e 'work:end < @n = count() > process:attach < printf("+%d\n", pid) > process:exit < printf("-%d %s\n", pid, reason) >'
 start_target late "$work/titled_target"
 attached title "$target"
 order early fire 3
