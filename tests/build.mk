@@ -113,13 +113,18 @@ check-valgrind: check-setup
 	$(call run,,$(valgrind-results))
 	$(call sum,$(valgrind-results))
 
-# All parts, one after the other: with -j the tests of a part run side by side, and what measures time has the machine to itself.
+# All parts. The three that look for errors in memory and between threads share the CPUs; what measures time has the machine to itself.
+.PHONY: run-valgrind run-asan run-tsan
+run-valgrind:
+	$(call run,,$(valgrind-results))
+run-asan:
+	$(call run,asan,$(asan-results))
+run-tsan:
+	$(call run,tsan,$(tsan-results))
 check: check-setup
 	$(call run,,$(layers-results) $(unit-results))
 	$(call run,,$(golden-results))
-	$(call run,,$(valgrind-results))
-	$(call run,asan,$(asan-results))
-	$(call run,tsan,$(tsan-results))
+	+$(Q)$(MAKE) --no-print-directory $(jobs) run-asan run-tsan run-valgrind
 	$(call run,,$(stress-results))
 	$(Q)rm -f $(e2e-results)
 	+$(if $(e2e-results),$(Q)$(MAKE) --no-print-directory -k -j1 $(e2e-results) || :)
