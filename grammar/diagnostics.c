@@ -25,11 +25,6 @@ static const struct row {
 #undef DIAGNOSTIC
 };
 
-const char *diagnostics_tag(enum diagnostic_id id)
-{
-	return rows[id].tag;
-}
-
 /* Messages quote what was written, which may be anything: bytes that a terminal would act on are shown as '?', and what is longer is cut. */
 static char *format_message(const char *format, va_list arguments)
 {

@@ -35,9 +35,6 @@ void diagnostics_sort(struct diagnostics *diagnostics);
 /* Frees the messages. Context: any. */
 void diagnostics_fini(struct diagnostics *diagnostics);
 
-/* The tag of a row, for tests: "unknown-aggregation". Context: any. */
-const char *diagnostics_tag(enum diagnostic_id id);
-
 /* suggest.c: the closest of count names to what was written, close enough to be a slip; NULL: none is. Context: any. */
 const char *suggest_name(const char *written, size_t length, const char *const *names, size_t count);
 

@@ -16,18 +16,13 @@
 #include <unistd.h>
 
 #include "hash.h"
+#include "memfd.h"
 #include "quiesce.h"
 #include "raw.h"
 #include "sample.h"
 #include "table.h"
 #include "verify.h"
 
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x0008U
-#endif
-#ifndef F_SEAL_FUTURE_WRITE
-#define F_SEAL_FUTURE_WRITE 0x0010
-#endif
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -60,26 +55,6 @@ static void *map_private(size_t size)
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return memory == MAP_FAILED ? NULL : memory;
-}
-
-/* A sealable memfd of size bytes, mapped; NULL: errno says why. The agent blocks SIGXFSZ, so a file size limit is an error here and not a death. */
-static void *map_memfd(const char *name, size_t size, int protection, int *fd)
-{
-	*fd = jst_raw_memfd(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
-	if (*fd < 0 && errno == EINVAL)
-		*fd = jst_raw_memfd(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (*fd < 0)
-		return NULL;
-	void *memory = jst_raw_truncate(*fd, size) == 0 ? jst_raw_map(*fd, size, protection) : MAP_FAILED;
-
-	if (memory != MAP_FAILED)
-		return memory;
-	const int error = errno;
-
-	jst_raw_close(*fd);
-	*fd = -1;
-	errno = error;
-	return NULL;
 }
 
 static bool verify(const void *program, size_t size, struct jst_refused *refused)
@@ -143,8 +118,8 @@ static bool make_memory(struct jst_installed *installed, const struct jst_messag
 		       (unsigned long long)((minimum + 1023) >> 10));
 		return false;
 	}
-	void *base = map_memfd("jstrace:memory", options.size, PROT_READ | PROT_WRITE, &installed->memory_fd);
-	void *tails = base ? map_memfd("jstrace:tails", TAILS_SIZE, PROT_READ, &installed->tails_fd) : NULL;
+	void *base = jst_memfd_map("jstrace:memory", options.size, PROT_READ | PROT_WRITE, &installed->memory_fd);
+	void *tails = base ? jst_memfd_map("jstrace:tails", TAILS_SIZE, PROT_READ, &installed->tails_fd) : NULL;
 
 	installed->run.memory.base = base;
 	installed->memory_bytes = options.size;

@@ -3,22 +3,15 @@
  */
 #include "marker.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "memfd.h"
 #include "raw.h"
 #include "sample.h"
-
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x0008U
-#endif
-#ifndef F_SEAL_FUTURE_WRITE
-#define F_SEAL_FUTURE_WRITE 0x0010
-#endif
 
 enum { MARKER_SIZE = 4096 };
 
@@ -26,18 +19,11 @@ _Static_assert(sizeof(struct jst_marker) <= MARKER_SIZE, "the marker is a page")
 
 struct jst_marker *jst_marker_make(void)
 {
-	int fd = jst_raw_memfd(JST_MARKER_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	int fd;
+	struct jst_marker *marker = jst_memfd_map(JST_MARKER_NAME, MARKER_SIZE, PROT_READ | PROT_WRITE, &fd);
 
-	if (fd < 0 && errno == EINVAL)
-		fd = jst_raw_memfd(JST_MARKER_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0)
+	if (!marker)
 		return NULL;
-	struct jst_marker *marker = jst_raw_truncate(fd, MARKER_SIZE) == 0 ? jst_raw_map(fd, MARKER_SIZE, PROT_READ | PROT_WRITE) : MAP_FAILED;
-
-	if (marker == MAP_FAILED) {
-		jst_raw_close(fd);
-		return NULL;
-	}
 	/* A child is not this process: it has a marker of its own, or none. */
 	if (madvise(marker, MARKER_SIZE, MADV_DONTFORK) < 0 || jst_raw_seal(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0) {
 		munmap(marker, MARKER_SIZE);

@@ -156,13 +156,6 @@ uint32_t jst_builder_map(struct jst_builder *builder, uint32_t flags, uint32_t k
 	return add(builder, JST_SECTION_MAPS, &(struct jst_map_decl){ flags, keys });
 }
 
-void jst_builder_map_flags(struct jst_builder *builder, uint32_t map, uint32_t flags)
-{
-	struct jst_map_decl *maps = (void *)builder->sections[JST_SECTION_MAPS].data;
-
-	maps[map].flags = flags;
-}
-
 uint32_t jst_builder_aggregation(struct jst_builder *builder, enum jst_aggregation function, uint32_t keys, const int64_t parameters[3])
 {
 	const struct jst_aggregation_decl decl = { .function = (uint16_t)function, .keys = (uint16_t)keys, .parameters = { parameters[0], parameters[1], parameters[2] } };

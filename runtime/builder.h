@@ -20,9 +20,6 @@ uint32_t jst_builder_map(struct jst_builder *builder, uint32_t flags, uint32_t k
 uint32_t jst_builder_aggregation(struct jst_builder *builder, enum jst_aggregation function, uint32_t keys, const int64_t parameters[3]);
 uint32_t jst_builder_record(struct jst_builder *builder, uint32_t values);
 
-/* Sets the flags of a map declared before. */
-void jst_builder_map_flags(struct jst_builder *builder, uint32_t map, uint32_t flags);
-
 /* Opens the next clause; patterns and instructions go to the clause opened last. */
 uint32_t jst_builder_clause(struct jst_builder *builder);
 void jst_builder_pattern(struct jst_builder *builder, const char *text, size_t length, uint32_t flags);
