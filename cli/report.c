@@ -234,7 +234,7 @@ void report_spans(const struct report *report)
 	for (uint32_t i = 0; i < report->compiled->span_count; i++) {
 		const struct compiled_span *span = &report->compiled->spans[i];
 
-		message_note("%s:%d:%d: %s[...] is the time of the last %s with that key, read in clauses on %s", report->compiled->file, span->line, span->column, span->sibling, span->pattern, span->reader);
+		message_note("%s:%d:%d: %s[...] is the time of the last %s with that key, read in clauses on %s", report->compiled->sources[span->source].name, span->line, span->column, span->sibling, span->pattern, span->reader);
 	}
 }
 
@@ -292,7 +292,7 @@ void report_end(struct report *report, struct output *output, uint32_t processes
 		const struct compiled_span *span = &report->compiled->spans[i];
 
 		if (report->attached && !report->span_matched[i])
-			message_warning("%s:%d:%d: no probe matches %s, so %s[...] was always nil", report->compiled->file, span->line, span->column, span->pattern, span->sibling);
+			message_warning("%s:%d:%d: no probe matches %s, so %s[...] was always nil", report->compiled->sources[span->source].name, span->line, span->column, span->pattern, span->sibling);
 	}
 	say_losses(report);
 	for (int i = 0; i < JST_LOSSES; i++)

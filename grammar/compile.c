@@ -6,15 +6,13 @@
 
 #include "check.h"
 
-enum { LARGEST_SCRIPT = 512 << 10 };
-
 static void compile_text(struct compiled *compiled, const struct compile_options *options, struct diagnostics *diagnostics)
 {
 	struct arena arena = { 0 };
-	struct script script = { .arena = &arena, .diagnostics = diagnostics };
+	struct script script = { .arena = &arena, .diagnostics = diagnostics, .options = options, .compiled = compiled };
 	struct checker checker;
 
-	parse_script(&script, compiled->text, compiled->text_length);
+	parse_source(&script, 0);
 	check_init(&checker, &script, options, compiled);
 	if (!diagnostics->errors)
 		check_script(&checker);
@@ -24,21 +22,33 @@ static void compile_text(struct compiled *compiled, const struct compile_options
 	arena_fini(&arena);
 }
 
-struct compiled *compile(const char *text, size_t length, const struct compile_options *options)
+int compiled_add_source(struct compiled *compiled, struct compiled_source source)
+{
+	compiled->sources = heap_grow(compiled->sources, compiled->source_count, sizeof(*compiled->sources));
+	compiled->sources[compiled->source_count] = source;
+	return (int)compiled->source_count++;
+}
+
+struct compiled *compiled_new(const char *text, size_t length, const struct compile_options *options)
 {
 	struct compiled *compiled = heap_resize(NULL, sizeof(*compiled));
-	struct diagnostics diagnostics = { 0 };
+	const char *identity = options->identity ? options->identity : "";
 
 	memset(compiled, 0, sizeof(*compiled));
-	compiled->file = heap_copy(options->file, strlen(options->file));
-	if (length > LARGEST_SCRIPT) {
-		compiled->text = heap_copy("", 0);
-		diagnostics_add(&diagnostics, DIAGNOSTIC_SCRIPT_TOO_LARGE, (struct location){ 1, 1, 1, 1 }, LARGEST_SCRIPT >> 10);
-	} else {
-		compiled->text = heap_copy(text, length);
-		compiled->text_length = length;
+	compiled_add_source(compiled, (struct compiled_source){ .name = heap_copy(options->file, strlen(options->file)), .identity = heap_copy(identity, strlen(identity)), .text = heap_copy(text, length), .length = length });
+	return compiled;
+}
+
+struct compiled *compile(const char *text, size_t length, const struct compile_options *options)
+{
+	const bool too_large = length > LARGEST_SCRIPT;
+	struct compiled *compiled = compiled_new(too_large ? "" : text, too_large ? 0 : length, options);
+	struct diagnostics diagnostics = { 0 };
+
+	if (too_large)
+		diagnostics_add(&diagnostics, DIAGNOSTIC_SCRIPT_TOO_LARGE, (struct location){ 1, 1, 1, 1, 0 }, LARGEST_SCRIPT >> 10);
+	else
 		compile_text(compiled, options, &diagnostics);
-	}
 	diagnostics_sort(&diagnostics);
 	compiled->diagnostics = diagnostics.items;
 	compiled->diagnostic_count = diagnostics.count;
@@ -92,7 +102,11 @@ void compiled_free(struct compiled *compiled)
 	free(compiled->specials);
 	free(compiled->initials);
 	free(compiled->spans);
-	free(compiled->file);
-	free(compiled->text);
+	for (uint32_t i = 0; i < compiled->source_count; i++) {
+		free(compiled->sources[i].name);
+		free(compiled->sources[i].identity);
+		free(compiled->sources[i].text);
+	}
+	free(compiled->sources);
 	free(compiled);
 }

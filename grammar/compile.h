@@ -21,6 +21,7 @@ enum unit { UNIT_NONE, UNIT_DURATION, UNIT_SIZE, UNIT_TIME_MONOTONIC, UNIT_TIME_
 struct diagnostic {
 	enum severity { SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_NOTE } severity;
 	const char *tag;      /* row of diagnostic.def: "unknown-aggregation" */
+	int source;           /* index in compiled->sources */
 	int line, column;     /* of the first character, counted from 1; columns count bytes, a tab is one */
 	int end_line, end_column; /* just past the last */
 	char *message;
@@ -92,19 +93,27 @@ struct compiled_span {
 	char *pattern;        /* of the sibling: "request:start", "*:start" */
 	char *reader;         /* pattern of the clause that reads it */
 	uint32_t map;         /* of the targets' program */
-	int line, column;
+	int source, line, column;
 };
 
 /* Where a clause of a program comes from: what the script says, or what a sibling span needs (then the place is that of the clause that reads it). */
 struct compiled_clause {
-	int line, column;
+	int source, line, column;
 	enum clause_origin { CLAUSE_WRITTEN, CLAUSE_SPAN_REMOVAL, CLAUSE_SPAN_RECORDING } origin;
 };
 
+/* A text that was compiled. */
+struct compiled_source {
+	char *name;           /* as diagnostics name it: "-e" or the path */
+	char *identity;       /* equal for two names of one file; "" where there is none (-e) */
+	char *text;           /* terminated */
+	size_t length;
+	bool open;            /* while it is being parsed: to import it now would be a cycle */
+};
+
 struct compiled {
-	char *file;                    /* as diagnostics name it: "-e" or the path */
-	char *text;
-	size_t text_length;
+	struct compiled_source *sources; /* the script first, then what is imported, in the order in which it was met */
+	uint32_t source_count;
 	struct diagnostic *diagnostics;
 	uint32_t diagnostic_count;
 	uint32_t errors;               /* how many of them are errors, those beyond the 20 reported included */
@@ -133,11 +142,19 @@ struct compiled {
 	bool prints;                   /* the targets' program has records or exit: poll often */
 };
 
+/* Most bytes of a script, and of all that it imports together with it. */
+enum { LARGEST_SCRIPT = 512 << 10 };
+
 struct compile_options {
 	const char *file;              /* "-e", or the path as given */
+	const char *identity;          /* tells the script's file by other names; NULL: it is none */
 	const char *const *arguments;  /* of the script: $1 is arguments[0] */
 	uint32_t argument_count;
 };
+
+/* For the stages: a compiled script that holds nothing yet but its text; one more text, whose strings it takes over: its index. */
+struct compiled *compiled_new(const char *text, size_t length, const struct compile_options *options);
+int compiled_add_source(struct compiled *compiled, struct compiled_source source);
 
 /* Never NULL. Look at errors first. */
 struct compiled *compile(const char *text, size_t length, const struct compile_options *options);

@@ -54,6 +54,7 @@ void diagnostics_add(struct diagnostics *diagnostics, enum diagnostic_id id, str
 	diagnostics->items[diagnostics->count++] = (struct diagnostic){
 		.severity = row->severity,
 		.tag = row->tag,
+		.source = at.source,
 		.line = at.line,
 		.column = at.column,
 		.end_line = at.end_line,
@@ -79,6 +80,8 @@ void diagnostics_help(struct diagnostics *diagnostics, const char *format, ...)
 
 static bool place_before(const struct diagnostic *a, const struct diagnostic *b)
 {
+	if (a->source != b->source)
+		return a->source < b->source;
 	return a->line != b->line ? a->line < b->line : a->column < b->column;
 }
 
@@ -124,8 +127,9 @@ void diagnostics_fini(struct diagnostics *diagnostics)
 /* The source line and the carets. A byte is a column; only the first byte of a UTF-8 sequence takes one on the terminal. */
 static void report_line(const struct compiled *compiled, const struct diagnostic *diagnostic, FILE *out)
 {
-	const char *line = compiled->text;
-	const char *end = compiled->text + compiled->text_length;
+	const struct compiled_source *source = &compiled->sources[diagnostic->source];
+	const char *line = source->text;
+	const char *end = source->text + source->length;
 
 	for (int i = 1; i < diagnostic->line && line; i++) {
 		line = memchr(line, '\n', (size_t)(end - line));
@@ -181,9 +185,9 @@ void compiled_report(const struct compiled *compiled, FILE *out)
 	for (uint32_t i = 0; i < compiled->diagnostic_count; i++) {
 		const struct diagnostic *diagnostic = &compiled->diagnostics[i];
 
-		fprintf(out, "%s:%d:%d: %s: %s\n", compiled->file, diagnostic->line, diagnostic->column, words[diagnostic->severity], diagnostic->message);
+		fprintf(out, "%s:%d:%d: %s: %s\n", compiled->sources[diagnostic->source].name, diagnostic->line, diagnostic->column, words[diagnostic->severity], diagnostic->message);
 		report_line(compiled, diagnostic, out);
 	}
 	if (compiled->errors > LIMIT)
-		fprintf(out, "%s: %u more errors\n", compiled->file, compiled->errors - LIMIT);
+		fprintf(out, "%s: %u more errors\n", compiled->sources[0].name, compiled->errors - LIMIT);
 }

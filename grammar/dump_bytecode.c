@@ -10,7 +10,8 @@
 static void dump_source(const struct compiled *compiled, const struct compiled_clause *source, FILE *out)
 {
 	static const char *const origins[] = { [CLAUSE_SPAN_REMOVAL] = "span used up, for ", [CLAUSE_SPAN_RECORDING] = "span recorded, for " };
-	const char *at = compiled->text, *end = at + compiled->text_length;
+	const struct compiled_source *text = &compiled->sources[source->source];
+	const char *at = text->text, *end = at + text->length;
 
 	for (int i = 1; i < source->line && at; i++) {
 		at = memchr(at, '\n', (size_t)(end - at));

@@ -64,7 +64,7 @@ bool dump_tokens(const char *text, size_t length, FILE *out)
 	struct lexer lexer;
 	YYSTYPE value;
 
-	lexer_init(&lexer, &script, copy, length);
+	lexer_init(&lexer, &script, 0, copy, length);
 	for (;;) {
 		const char *start;
 		int token = lexer_next(&value, &at, &lexer);

@@ -174,13 +174,11 @@ bool dump_tree(const char *text, size_t length, const struct compile_options *op
 {
 	struct arena arena = { 0 };
 	struct diagnostics diagnostics = { 0 };
-	struct script script = { .arena = &arena, .diagnostics = &diagnostics };
-	struct compiled *compiled = heap_resize(NULL, sizeof(*compiled));
-	char *copy = heap_copy(text, length);
+	struct compiled *compiled = compiled_new(text, length, options);
+	struct script script = { .arena = &arena, .diagnostics = &diagnostics, .options = options, .compiled = compiled };
 	struct checker checker;
 
-	memset(compiled, 0, sizeof(*compiled));
-	parse_script(&script, copy, length);
+	parse_source(&script, 0);
 	if (!diagnostics.errors) {
 		check_init(&checker, &script, options, compiled);
 		check_script(&checker);
@@ -194,6 +192,5 @@ bool dump_tree(const char *text, size_t length, const struct compile_options *op
 	compiled_free(compiled);
 	diagnostics_fini(&diagnostics);
 	arena_fini(&arena);
-	free(copy);
 	return good;
 }

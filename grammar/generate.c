@@ -58,7 +58,7 @@ static uint32_t open_clause(struct generator *generator, const struct clause *cl
 	generator->insns = 0;
 	index = jst_builder_clause(generator->builder);
 	*clauses = heap_grow(*clauses, index, sizeof(**clauses));
-	(*clauses)[index] = (struct compiled_clause){ clause->at.line, clause->at.column, origin };
+	(*clauses)[index] = (struct compiled_clause){ clause->at.source, clause->at.line, clause->at.column, origin };
 	if (special)
 		compiled->local_clauses = index + 1;
 	else
@@ -156,6 +156,7 @@ static void note_span(struct generator *generator, const struct span *span, cons
 		.pattern = heap_copy(sibling->text, sibling->length),
 		.reader = heap_copy(pattern->text.text, pattern->text.length),
 		.map = span->table->map,
+		.source = span->at.source,
 		.line = span->at.line,
 		.column = span->at.column,
 	};

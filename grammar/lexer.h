@@ -19,6 +19,7 @@ struct bracket {
 
 struct lexer {
 	struct script *script;
+	int source;                /* index in compiled->sources, for places */
 	const char *cursor, *marker, *limit;
 	const char *line_start;
 	int line;
@@ -34,7 +35,7 @@ struct lexer {
 };
 
 /* Starts at the beginning of text, which is terminated by a NUL that length leaves out. Context: any. */
-void lexer_init(struct lexer *lexer, struct script *script, const char *text, size_t length);
+void lexer_init(struct lexer *lexer, struct script *script, int source, const char *text, size_t length);
 
 union YYSTYPE;
 /* The next token and its place; 0 at the end. What is no token is reported and comes out as YYerror. Context: any. */

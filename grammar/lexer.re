@@ -13,9 +13,9 @@
 
 #include "parser.h"
 
-void lexer_init(struct lexer *lexer, struct script *script, const char *text, size_t length)
+void lexer_init(struct lexer *lexer, struct script *script, int source, const char *text, size_t length)
 {
-	*lexer = (struct lexer){ .script = script, .cursor = text, .limit = text + length, .line_start = text, .line = 1 };
+	*lexer = (struct lexer){ .script = script, .source = source, .cursor = text, .limit = text + length, .line_start = text, .line = 1 };
 	if (length > 1 && text[0] == '#' && text[1] == '!')
 		lexer->cursor = memchr(text, '\n', length) ? memchr(text, '\n', length) : text + length;
 }
@@ -26,7 +26,7 @@ static struct location place(const struct lexer *lexer, const char *from)
 {
 	int column = (int)(from - lexer->line_start) + 1;
 
-	return (struct location){ lexer->line, column, lexer->line, (int)(lexer->cursor - lexer->line_start) + 1 };
+	return (struct location){ lexer->line, column, lexer->line, (int)(lexer->cursor - lexer->line_start) + 1, lexer->source };
 }
 
 static void count_lines(struct lexer *lexer, const char *from)

@@ -11,6 +11,7 @@
 %locations
 %lex-param { struct lexer *lexer }
 %parse-param { struct script *script } { struct lexer *lexer }
+%initial-action { @$.source = lexer->source; }
 
 %code requires {
 #include "tree.h"
@@ -49,12 +50,12 @@ struct pattern_list {
 /* From the first to the last symbol of a rule; of an empty rule, just behind what stands before. */
 static struct location location_of(struct location first, struct location last)
 {
-	return (struct location){ first.line, first.column, last.end_line, last.end_column };
+	return (struct location){ first.line, first.column, last.end_line, last.end_column, last.source };
 }
 
 #define location_join(rhs, n) \
 	((n) ? location_of(YYRHSLOC(rhs, 1), YYRHSLOC(rhs, n)) \
-	     : (struct location){ YYRHSLOC(rhs, 0).end_line, YYRHSLOC(rhs, 0).end_column, YYRHSLOC(rhs, 0).end_line, YYRHSLOC(rhs, 0).end_column })
+	     : (struct location){ YYRHSLOC(rhs, 0).end_line, YYRHSLOC(rhs, 0).end_column, YYRHSLOC(rhs, 0).end_line, YYRHSLOC(rhs, 0).end_column, YYRHSLOC(rhs, 0).source })
 
 #define yylex lexer_next
 
@@ -362,10 +363,14 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct script *scr
 	return 0;
 }
 
-void parse_script(struct script *script, const char *text, size_t length)
+void parse_source(struct script *script, int source)
 {
+	struct compiled_source *from = &script->compiled->sources[source];
 	struct lexer lexer;
 
-	lexer_init(&lexer, script, text, length);
+	from->open = true;
+	lexer_init(&lexer, script, source, from->text, from->length);
 	yyparse(script, &lexer);
+	/* Imports may have moved the array. */
+	script->compiled->sources[source].open = false;
 }

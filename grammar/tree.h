@@ -179,6 +179,8 @@ struct clause {
 struct script {
 	struct arena *arena;
 	struct diagnostics *diagnostics;
+	const struct compile_options *options;
+	struct compiled *compiled;
 	struct clause *first, *last;
 };
 
@@ -209,7 +211,7 @@ bool tree_literal(const struct expression *expression, struct jst_value *value);
 /* literal.c: a number as written, with its unit; false: it is none, and *problem says why (a static string). The whole text must be one. Context: any. */
 bool literal_parse(const char *text, size_t length, struct expression *literal, const char **problem);
 
-/* lexer.re and parser.y: text to tree. Problems go to the script's diagnostics; the tree is what could be made of the rest. Context: any. */
-void parse_script(struct script *script, const char *text, size_t length);
+/* lexer.re and parser.y: a text of script->compiled, by its index, to tree, behind what was parsed before. Problems go to the script's diagnostics; the tree is what could be made of the rest. Context: any. */
+void parse_source(struct script *script, int source);
 
 #endif
