@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-static void check_block(struct checker *checker, struct block *block);
-
 /* x is assigned value by whatever operator: does it stay an integer? */
 static void note_kind(const struct statement *statement)
 {
@@ -68,8 +66,42 @@ static void check_loop(struct checker *checker, struct statement *statement)
 	checker->loops--;
 }
 
+/* What changes something, or ships it, stands in clauses only. False: it is that, and was reported. */
+static bool suits_function(struct checker *checker, const struct statement *statement)
+{
+	const struct expression *target = statement->target;
+
+	switch (statement->type) {
+	case STATEMENT_ASSIGN:
+	case STATEMENT_COMPOUND:
+	case STATEMENT_INCREMENT:
+	case STATEMENT_DECREMENT:
+		return target->type == EXPRESSION_LOCAL || !definitions_refuse(checker, target->at, target->name.text ? target->name.text : "that");
+	case STATEMENT_DELETE:
+		return !definitions_refuse(checker, statement->at, "delete");
+	case STATEMENT_EMIT:
+		return !definitions_refuse(checker, statement->at, "emit");
+	default:
+		return true;
+	}
+}
+
+static void check_return(struct checker *checker, struct statement *statement)
+{
+	if (!statement->value)
+		return;
+	if (checker->function) {
+		check_expression(checker, statement->value);
+		return;
+	}
+	diagnostics_add(checker->diagnostics, DIAGNOSTIC_RETURN_VALUE, statement->value->at);
+	diagnostics_help(checker->diagnostics, "'return' alone ends the clause");
+}
+
 static void check_statement(struct checker *checker, struct statement *statement)
 {
+	if (!suits_function(checker, statement))
+		return;
 	switch (statement->type) {
 	case STATEMENT_CALL:
 		check_action(checker, statement);
@@ -108,11 +140,12 @@ static void check_statement(struct checker *checker, struct statement *statement
 			diagnostics_add(checker->diagnostics, DIAGNOSTIC_OUTSIDE_LOOP, statement->at, statement->type == STATEMENT_BREAK ? "break" : "continue");
 		break;
 	case STATEMENT_RETURN:
+		check_return(checker, statement);
 		break;
 	}
 }
 
-static void check_block(struct checker *checker, struct block *block)
+void check_block(struct checker *checker, struct block *block)
 {
 	for (struct statement *statement = block->first; statement; statement = statement->next)
 		check_statement(checker, statement);
@@ -147,12 +180,35 @@ static void note_patterns(struct checker *checker, const struct clause *clause)
 	}
 }
 
-static void check_clause(struct checker *checker, struct clause *clause, const struct clause *before)
+void scope_open(struct checker *checker, struct scope *outer, struct clause *clause, struct function *function)
 {
+	*outer = (struct scope){ checker->clause, checker->function, checker->locals, checker->last_local, checker->loops };
 	checker->clause = clause;
+	checker->function = function;
 	checker->locals = (struct table){ .arena = checker->script->arena };
 	checker->last_local = NULL;
 	checker->loops = 0;
+}
+
+void scope_close(struct checker *checker, const struct scope *outer)
+{
+	for (const struct local *local = checker->clause->locals; local; local = local->next) {
+		if (!local->assigned)
+			diagnostics_add(checker->diagnostics, DIAGNOSTIC_LOCAL_UNASSIGNED, local->at, local->name.text);
+	}
+	table_fini(&checker->locals);
+	checker->clause = outer->clause;
+	checker->function = outer->function;
+	checker->locals = outer->locals;
+	checker->last_local = outer->last_local;
+	checker->loops = outer->loops;
+}
+
+static void check_clause(struct checker *checker, struct clause *clause, const struct clause *before)
+{
+	struct scope outer;
+
+	scope_open(checker, &outer, clause, NULL);
 	check_patterns(checker, clause);
 	check_behind_angle(checker, clause, before);
 	note_patterns(checker, clause);
@@ -162,11 +218,7 @@ static void check_clause(struct checker *checker, struct clause *clause, const s
 		check_block(checker, &clause->body);
 	else
 		check_bodyless(checker, clause);
-	for (const struct local *local = clause->locals; local; local = local->next) {
-		if (!local->assigned)
-			diagnostics_add(checker->diagnostics, DIAGNOSTIC_LOCAL_UNASSIGNED, local->at, local->name.text);
-	}
-	table_fini(&checker->locals);
+	scope_close(checker, &outer);
 }
 
 void check_init(struct checker *checker, struct script *script, const struct compile_options *options, struct compiled *compiled)
@@ -183,6 +235,9 @@ void check_init(struct checker *checker, struct script *script, const struct com
 		.aggregations = empty,
 		.fields = empty,
 		.hiding = empty,
+		.functions = empty,
+		.constants = empty,
+		.parameters = empty,
 	};
 }
 
@@ -190,9 +245,12 @@ void check_script(struct checker *checker)
 {
 	const struct clause *before = NULL;
 
+	definitions_collect(checker);
 	names_collect(checker);
+	definitions_check_values(checker);
 	for (struct clause *clause = checker->script->first; clause; before = clause, clause = clause->next)
 		check_clause(checker, clause, before);
+	definitions_check_functions(checker);
 	check_aggregations_updated(checker);
 	names_check_sharing(checker);
 	span_join(checker);
@@ -206,4 +264,7 @@ void check_fini(struct checker *checker)
 	table_fini(&checker->aggregations);
 	table_fini(&checker->fields);
 	table_fini(&checker->hiding);
+	table_fini(&checker->functions);
+	table_fini(&checker->constants);
+	table_fini(&checker->parameters);
 }

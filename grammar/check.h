@@ -13,12 +13,24 @@ struct checker {
 	const struct compile_options *options;
 	struct compiled *compiled;
 	struct table variables, selves, aggregations, fields, hiding;
+	struct table functions, constants, parameters;
 	struct variable *first_variable, *last_variable;
 	struct aggregation *first_aggregation, *last_aggregation;
 	struct span *first_span, *last_span;
 	struct span_table *tables, *last_table;
-	/* of the clause at hand */
+	/* of the clause, or the function, at hand: see struct scope */
 	struct clause *clause;
+	struct function *function;
+	struct table locals;
+	struct local *last_local;
+	uint32_t loops;
+	uint32_t calls;            /* how deep in functions that are checked because another calls them */
+};
+
+/* What is put aside while another clause or function is being checked. */
+struct scope {
+	struct clause *clause;     /* of a function: what holds its locals */
+	struct function *function; /* NULL: a clause */
 	struct table locals;
 	struct local *last_local;
 	uint32_t loops;
@@ -28,6 +40,26 @@ struct checker {
 void check_init(struct checker *checker, struct script *script, const struct compile_options *options, struct compiled *compiled);
 void check_script(struct checker *checker);
 void check_fini(struct checker *checker);
+void check_block(struct checker *checker, struct block *block);
+/* Begins with a clause or function that has no locals yet; what was at hand goes to *outer. The end of it warns of locals without a value. */
+void scope_open(struct checker *checker, struct scope *outer, struct clause *clause, struct function *function);
+void scope_close(struct checker *checker, const struct scope *outer);
+
+/* check_definition.c. First the names of all definitions, then the values of constants and arguments, both before any clause; functions that nobody called at the end. */
+void definitions_collect(struct checker *checker);
+void definitions_check_values(struct checker *checker);
+void definitions_check_functions(struct checker *checker);
+/* If the name is a constant's, gives the expression that meaning, or makes it the literal. */
+bool definitions_constant(struct checker *checker, struct expression *expression);
+/* If $name is an argument of the script, the expression becomes what was given for it, or its default. */
+bool definitions_parameter(struct checker *checker, struct expression *expression);
+/* The script's own function of that name, checked; NULL: there is none. */
+struct function *definitions_function(struct checker *checker, const struct expression *call);
+/* In a function: reports that what stands there is for clauses, and returns true. */
+bool definitions_refuse(struct checker *checker, struct location at, const char *what);
+
+/* fold.c: makes a literal of what consists of literals alone, as far as it goes; it was checked. */
+void fold(struct expression *expression);
 
 /* patterns.c: finds out which probes are special. Context: any. */
 void check_patterns(struct checker *checker, struct clause *clause);
@@ -49,6 +81,10 @@ int names_builtin(const struct name *name);
 void names_check_sharing(struct checker *checker);
 
 /* check_expression.c */
+/* The value of an argument of the script: a number if the text is wholly a literal, else a string. */
+void literal_or_string(struct checker *checker, struct expression *expression, const char *text);
+/* Whether a function or action of that name is built in. */
+bool is_callable(const struct name *name);
 void check_expression(struct checker *checker, struct expression *expression);
 void check_list(struct checker *checker, const struct arguments *list);
 /* At most JST_MAX_KEYS, with hidden ones. */
@@ -79,6 +115,8 @@ struct name span_sibling_pattern(struct arena *arena, const struct pattern *patt
 
 /* unit.c: units of all expressions, variables, aggregations and records. After the check. */
 void unit_infer(struct checker *checker);
+/* The unit of left operator right. */
+enum unit unit_of_operator(enum operator operator, enum unit left, enum unit right);
 
 /* format.c: a printf format to pieces; reports unknown conversions. *values: how many arguments it takes. */
 struct format_piece *format_parse(struct checker *checker, const struct expression *format, uint32_t *count, uint32_t *values);

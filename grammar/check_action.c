@@ -189,6 +189,8 @@ void check_action(struct checker *checker, struct statement *statement)
 	}
 	for (int i = 0; i < ACTION_NONE; i++) {
 		if (strcmp(rows[i].name, call->name.text) == 0) {
+			if (definitions_refuse(checker, call->operator_at, call->name.text))
+				return;
 			statement->action = (enum action)i;
 			check_known(checker, statement);
 			return;
@@ -221,6 +223,20 @@ uint32_t check_event_record(struct checker *checker)
 	return index;
 }
 
+/* A constant or argument of the script becomes its value, but is sent under its name. */
+static void label_definitions(const struct checker *checker, const struct arguments *list)
+{
+	for (struct argument *argument = list->first; argument; argument = argument->next) {
+		const struct expression *value = argument->value;
+		const struct table *table = value->type == EXPRESSION_LOCAL ? &checker->parameters : &checker->constants;
+
+		if (argument->label.text || value->indexed || (value->type != EXPRESSION_LOCAL && value->type != EXPRESSION_NAME) || !table_find(table, value->name.text, value->name.length))
+			continue;
+		argument->label = value->name;
+		argument->label_at = value->at;
+	}
+}
+
 void check_emit(struct checker *checker, struct statement *statement)
 {
 	struct table names = { .arena = checker->script->arena };
@@ -235,6 +251,7 @@ void check_emit(struct checker *checker, struct statement *statement)
 		statement->record = check_event_record(checker);
 		return;
 	}
+	label_definitions(checker, &statement->list);
 	check_list(checker, &statement->list);
 	if (too_many(checker, statement->at, statement->list.count))
 		return;

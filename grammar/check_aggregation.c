@@ -119,7 +119,7 @@ static bool take_parameter(struct checker *checker, const struct row *row, struc
 		}
 	}
 	if (!tree_literal(argument->value, &value) || value.kind != JST_INT) {
-		bad_parameter(checker, argument->value->at, "a parameter of an aggregation is an integer literal", NULL);
+		bad_parameter(checker, argument->value->at, "a parameter of an aggregation is a constant integer", NULL);
 		return false;
 	}
 	given->parameters[position] = value.i;
@@ -150,6 +150,7 @@ static bool check_parameters(struct checker *checker, const struct expression *c
 	}
 	for (uint32_t position = 0; argument; argument = argument->next, position++) {
 		check_expression(checker, argument->value);
+		fold(argument->value);
 		if (!take_parameter(checker, row, &given, argument, position))
 			return false;
 	}

@@ -6,7 +6,7 @@
 
 #include "check.h"
 
-static const struct function {
+static const struct builtin_function {
 	const char *name;
 	int min, max;
 	const char *signature;
@@ -57,19 +57,8 @@ void check_list(struct checker *checker, const struct arguments *list)
 		check_expression(checker, argument->value);
 }
 
-/* $1: from now on a literal. */
-static void check_argument(struct checker *checker, struct expression *expression)
+void literal_or_string(struct checker *checker, struct expression *expression, const char *text)
 {
-	const struct compile_options *options = checker->options;
-	unsigned long index = expression->name.length < 8 ? strtoul(expression->name.text, NULL, 10) : 0;
-
-	if (index < 1 || index > options->argument_count) {
-		diagnostics_add(checker->diagnostics, DIAGNOSTIC_MISSING_ARGUMENT, expression->at, expression->name.text, options->argument_count, options->argument_count == 1 ? "is" : "are");
-		expression->type = EXPRESSION_NIL;
-		return;
-	}
-
-	const char *text = options->arguments[index - 1];
 	size_t length = strlen(text);
 	bool negative = text[0] == '-';
 	struct expression literal;
@@ -87,8 +76,25 @@ static void check_argument(struct checker *checker, struct expression *expressio
 	expression->int_valued = literal.type == EXPRESSION_INT;
 }
 
+/* $1: from now on a literal. */
+static void check_argument(struct checker *checker, struct expression *expression)
+{
+	const struct compile_options *options = checker->options;
+	unsigned long index = expression->name.length < 8 ? strtoul(expression->name.text, NULL, 10) : 0;
+
+	if (index < 1 || index > options->argument_count) {
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_MISSING_ARGUMENT, expression->at, expression->name.text, options->argument_count, options->argument_count == 1 ? "is" : "are");
+		expression->type = EXPRESSION_NIL;
+		return;
+	}
+	literal_or_string(checker, expression, options->arguments[index - 1]);
+}
+
 static void check_local(struct checker *checker, struct expression *expression)
 {
+	if (definitions_parameter(checker, expression))
+		return;
+
 	void **slot = table_slot(&checker->locals, expression->name.text, expression->name.length);
 
 	if (!*slot) {
@@ -175,6 +181,28 @@ static void check_in(struct checker *checker, struct expression *expression)
 	expression->int_valued = true;
 }
 
+bool is_callable(const struct name *name)
+{
+	for (size_t i = 0; i < sizeof(callable_names) / sizeof(*callable_names); i++) {
+		if (!strcmp(callable_names[i], name->text))
+			return true;
+	}
+	return false;
+}
+
+/* The name that is closest to that of the call: built in, or a function of the script. */
+static const char *suggest_function(const struct checker *checker, const struct name *name)
+{
+	enum { BUILT_IN = sizeof(callable_names) / sizeof(*callable_names), MOST = BUILT_IN + 64 };
+	const char *names[MOST];
+	size_t count = BUILT_IN;
+
+	memcpy(names, callable_names, sizeof(callable_names));
+	for (const struct function *function = checker->script->first_function; function && count < MOST; function = function->next)
+		names[count++] = function->name.text;
+	return suggest_name(name->text, name->length, names, count);
+}
+
 static void unknown_function(struct checker *checker, const struct expression *expression)
 {
 	if (aggregation_find(&expression->name) >= 0) {
@@ -190,14 +218,14 @@ static void unknown_function(struct checker *checker, const struct expression *e
 		}
 	}
 
-	const char *close = suggest_name(expression->name.text, expression->name.length, callable_names, sizeof(callable_names) / sizeof(*callable_names));
+	const char *close = suggest_function(checker, &expression->name);
 
 	diagnostics_add(checker->diagnostics, DIAGNOSTIC_UNKNOWN_FUNCTION, expression->operator_at, expression->name.text);
 	if (close)
 		diagnostics_help(checker->diagnostics, "did you mean '%s'?", close);
 }
 
-static void check_function(struct checker *checker, const struct expression *expression, const struct function *function)
+static void check_function(struct checker *checker, const struct expression *expression, const struct builtin_function *function)
 {
 	char text[32];
 
@@ -218,9 +246,38 @@ static void check_function(struct checker *checker, const struct expression *exp
 	}
 }
 
+/* A call of the script's own function: as many arguments as it has parameters, by position. */
+static void check_defined(struct checker *checker, struct expression *expression, struct function *function)
+{
+	char text[32], signature[160];
+	size_t used;
+
+	expression->meaning = MEANING_DEFINED;
+	expression->defined = function;
+	for (const struct argument *argument = expression->list.first; argument; argument = argument->next) {
+		if (argument->label.text) {
+			diagnostics_add(checker->diagnostics, DIAGNOSTIC_NAMED_ARGUMENT, argument->label_at, function->name.text, argument->label.text);
+			return;
+		}
+	}
+	if (expression->list.count == function->parameters.count)
+		return;
+	used = (size_t)snprintf(signature, sizeof(signature), "%s(", function->name.text);
+	for (const struct argument *parameter = function->parameters.first; parameter && used < sizeof(signature); parameter = parameter->next)
+		used += (size_t)snprintf(signature + used, sizeof(signature) - used, "%s$%s", parameter == function->parameters.first ? "" : ", ", parameter->value->name.text);
+	diagnostics_add(checker->diagnostics, DIAGNOSTIC_FUNCTION_ARGUMENTS, expression->at, function->name.text, count_text(text, expression->list.count, "argument"));
+	diagnostics_help(checker->diagnostics, "expected %s)", signature);
+}
+
 static void check_call(struct checker *checker, struct expression *expression)
 {
+	struct function *function = definitions_function(checker, expression);
+
 	check_list(checker, &expression->list);
+	if (function) {
+		check_defined(checker, expression, function);
+		return;
+	}
 	for (int i = 0; i < JST_FUNCTIONS; i++) {
 		if (strcmp(functions[i].name, expression->name.text) != 0)
 			continue;
@@ -258,6 +315,8 @@ void check_expression(struct checker *checker, struct expression *expression)
 		expression->int_valued = true;
 		break;
 	case EXPRESSION_AGGREGATION:
+		if (definitions_refuse(checker, expression->at, expression->name.text))
+			break;
 		check_list(checker, &expression->list);
 		diagnostics_add(checker->diagnostics, DIAGNOSTIC_AGGREGATION_READ, expression->at, expression->name.text);
 		if (checker->clause->is_special)

@@ -6,6 +6,34 @@
 
 #include "check.h"
 
+/* The default of a parameter as it is written, as far as it stands in one line, and the comment behind it. */
+static void note_parameter(struct compiled *compiled, const struct parameter *parameter)
+{
+	const struct location *last = parameter->value ? &parameter->value->at : &parameter->at;
+	const char *remark = "", *value = NULL;
+	size_t length = 0, value_length = 0, remark_length = 0;
+	const char *line = compiled_line(&compiled->sources[last->source], last->end_line, &length);
+	const char *end = line + length, *at = line + last->end_column - 1;
+
+	if (parameter->value) {
+		value = last->line == last->end_line ? line + last->column - 1 : line;
+		value_length = (size_t)(at - value);
+	}
+	for (at += strspn(at, " \t"); at < end && *at == ';'; at += strspn(at, " \t"))
+		at++;
+	if (at < end && (*at == '#' || !strncmp(at, "//", 2))) {
+		remark = at + (*at == '#' ? 1 : 2);
+		remark += strspn(remark, " \t");
+		remark_length = remark < end ? (size_t)(end - remark) : 0;
+	}
+	compiled->parameters = heap_grow(compiled->parameters, compiled->parameter_count, sizeof(*compiled->parameters));
+	compiled->parameters[compiled->parameter_count++] = (struct compiled_parameter){
+		.name = heap_copy(parameter->name.text, parameter->name.length),
+		.value = value ? heap_copy(value, value_length) : NULL,
+		.remark = heap_copy(remark, remark_length),
+	};
+}
+
 static void compile_text(struct compiled *compiled, const struct compile_options *options, struct diagnostics *diagnostics)
 {
 	struct arena arena = { 0 };
@@ -13,6 +41,8 @@ static void compile_text(struct compiled *compiled, const struct compile_options
 	struct checker checker;
 
 	parse_source(&script, 0);
+	for (const struct parameter *parameter = script.first_parameter; parameter; parameter = parameter->next)
+		note_parameter(compiled, parameter);
 	check_init(&checker, &script, options, compiled);
 	if (!diagnostics->errors)
 		check_script(&checker);
@@ -27,6 +57,29 @@ int compiled_add_source(struct compiled *compiled, struct compiled_source source
 	compiled->sources = heap_grow(compiled->sources, compiled->source_count, sizeof(*compiled->sources));
 	compiled->sources[compiled->source_count] = source;
 	return (int)compiled->source_count++;
+}
+
+void compiled_source_fini(struct compiled_source *source)
+{
+	free(source->name);
+	free(source->identity);
+	free(source->text);
+}
+
+const char *compiled_line(const struct compiled_source *source, int line, size_t *length)
+{
+	const char *at = source->text, *end = at + source->length;
+
+	for (int i = 1; i < line && at; i++) {
+		at = memchr(at, '\n', (size_t)(end - at));
+		at = at ? at + 1 : NULL;
+	}
+	if (at) {
+		const char *stop = memchr(at, '\n', (size_t)(end - at));
+
+		*length = (size_t)((stop ? stop : end) - at);
+	}
+	return at;
 }
 
 struct compiled *compiled_new(const char *text, size_t length, const struct compile_options *options)
@@ -102,11 +155,14 @@ void compiled_free(struct compiled *compiled)
 	free(compiled->specials);
 	free(compiled->initials);
 	free(compiled->spans);
-	for (uint32_t i = 0; i < compiled->source_count; i++) {
-		free(compiled->sources[i].name);
-		free(compiled->sources[i].identity);
-		free(compiled->sources[i].text);
+	for (uint32_t i = 0; i < compiled->source_count; i++)
+		compiled_source_fini(&compiled->sources[i]);
+	for (uint32_t i = 0; i < compiled->parameter_count; i++) {
+		free(compiled->parameters[i].name);
+		free(compiled->parameters[i].value);
+		free(compiled->parameters[i].remark);
 	}
+	free(compiled->parameters);
 	free(compiled->sources);
 	free(compiled);
 }

@@ -111,9 +111,18 @@ struct compiled_source {
 	bool open;            /* while it is being parsed: to import it now would be a cycle */
 };
 
+/* A named argument of the script: arg name = value;  # remark */
+struct compiled_parameter {
+	char *name;
+	char *value;          /* its default as written; NULL: it must be given */
+	char *remark;         /* the comment behind it in its line, without the sign; "" where there is none */
+};
+
 struct compiled {
 	struct compiled_source *sources; /* the script first, then what is imported, in the order in which it was met */
 	uint32_t source_count;
+	struct compiled_parameter *parameters; /* what the script declares with arg, in its order, also if there are errors */
+	uint32_t parameter_count;
 	struct diagnostic *diagnostics;
 	uint32_t diagnostic_count;
 	uint32_t errors;               /* how many of them are errors, those beyond the 20 reported included */
@@ -145,16 +154,33 @@ struct compiled {
 /* Most bytes of a script, and of all that it imports together with it. */
 enum { LARGEST_SCRIPT = 512 << 10 };
 
+/* name=value, as given by --arg. */
+struct compile_argument {
+	const char *name, *value;
+	size_t name_length;            /* the name need not be terminated */
+};
+
 struct compile_options {
 	const char *file;              /* "-e", or the path as given */
 	const char *identity;          /* tells the script's file by other names; NULL: it is none */
 	const char *const *arguments;  /* of the script: $1 is arguments[0] */
 	uint32_t argument_count;
+	const struct compile_argument *named; /* by --arg; of two with one name the last counts, and one that the script does not declare is left to the caller to refuse */
+	uint32_t named_count;
+	/*
+	 * Finds and reads what a text imports: name as written, from the importing text's name. True: *source has name, identity and text, on the heap, and the compilation owns them.
+	 * False: *problem says why (a static string, or one that is good until the next call). NULL: nothing can be imported.
+	 */
+	bool (*import)(void *context, const char *name, const char *from, struct compiled_source *source, const char **problem);
+	void *context;
 };
 
 /* For the stages: a compiled script that holds nothing yet but its text; one more text, whose strings it takes over: its index. */
 struct compiled *compiled_new(const char *text, size_t length, const struct compile_options *options);
 int compiled_add_source(struct compiled *compiled, struct compiled_source source);
+void compiled_source_fini(struct compiled_source *source);
+/* A line of a text, counted from 1, and its length without the line break; NULL: there is no such line. */
+const char *compiled_line(const struct compiled_source *source, int line, size_t *length);
 
 /* Never NULL. Look at errors first. */
 struct compiled *compile(const char *text, size_t length, const struct compile_options *options);

@@ -127,19 +127,12 @@ void diagnostics_fini(struct diagnostics *diagnostics)
 /* The source line and the carets. A byte is a column; only the first byte of a UTF-8 sequence takes one on the terminal. */
 static void report_line(const struct compiled *compiled, const struct diagnostic *diagnostic, FILE *out)
 {
-	const struct compiled_source *source = &compiled->sources[diagnostic->source];
-	const char *line = source->text;
-	const char *end = source->text + source->length;
+	size_t length;
+	const char *line = compiled_line(&compiled->sources[diagnostic->source], diagnostic->line, &length);
 
-	for (int i = 1; i < diagnostic->line && line; i++) {
-		line = memchr(line, '\n', (size_t)(end - line));
-		line = line ? line + 1 : NULL;
-	}
 	if (!line)
 		return;
 
-	const char *stop = memchr(line, '\n', (size_t)(end - line));
-	size_t length = (size_t)((stop ? stop : end) - line);
 	size_t from = (size_t)diagnostic->column - 1;
 	size_t to = diagnostic->end_line > diagnostic->line ? length : (size_t)diagnostic->end_column - 1;
 

@@ -10,20 +10,12 @@
 static void dump_source(const struct compiled *compiled, const struct compiled_clause *source, FILE *out)
 {
 	static const char *const origins[] = { [CLAUSE_SPAN_REMOVAL] = "span used up, for ", [CLAUSE_SPAN_RECORDING] = "span recorded, for " };
-	const struct compiled_source *text = &compiled->sources[source->source];
-	const char *at = text->text, *end = at + text->length;
+	size_t length;
+	const char *at = compiled_line(&compiled->sources[source->source], source->line, &length);
 
-	for (int i = 1; i < source->line && at; i++) {
-		at = memchr(at, '\n', (size_t)(end - at));
-		at = at ? at + 1 : NULL;
-	}
 	fprintf(out, "%s%d:%d", origins[source->origin] ? origins[source->origin] : "", source->line, source->column);
-	if (at) {
-		const char *stop = memchr(at, '\n', (size_t)(end - at));
-
-		at += source->column - 1;
-		fprintf(out, "  %.*s", (int)((stop ? stop : end) - at), at);
-	}
+	if (at)
+		fprintf(out, "  %.*s", (int)length - (source->column - 1), at + source->column - 1);
 	fputc('\n', out);
 }
 

@@ -44,6 +44,12 @@ static void dump_meaning(const struct expression *expression, FILE *out)
 	case MEANING_SPAN:
 		fputs(expression->span->table && expression->span->table->by_prefix ? " span by prefix" : " span", out);
 		break;
+	case MEANING_CONSTANT:
+		fputs(" constant", out);
+		break;
+	case MEANING_DEFINED:
+		fputs(" of the script", out);
+		break;
 	case MEANING_FUNCTION:
 	case MEANING_NONE:
 		break;
@@ -170,6 +176,25 @@ static void dump_clause(const struct clause *clause, FILE *out)
 	dump_block(&clause->body, 2, out);
 }
 
+static void dump_definitions(const struct script *script, FILE *out)
+{
+	for (const struct parameter *parameter = script->first_parameter; parameter; parameter = parameter->next) {
+		fprintf(out, "arg $%s\n", parameter->name.text);
+		if (parameter->value)
+			dump_expression(parameter->value, 1, out);
+	}
+	for (const struct constant *constant = script->first_constant; constant; constant = constant->next) {
+		fprintf(out, "const %s\n", constant->name.text);
+		dump_expression(constant->value, 1, out);
+	}
+	for (const struct function *function = script->first_function; function; function = function->next) {
+		fprintf(out, "fn %s\n", function->name.text);
+		dump_list(&function->parameters, 2, out);
+		fputs("  body\n", out);
+		dump_block(&function->body, 2, out);
+	}
+}
+
 bool dump_tree(const char *text, size_t length, const struct compile_options *options, FILE *out)
 {
 	struct arena arena = { 0 };
@@ -184,6 +209,7 @@ bool dump_tree(const char *text, size_t length, const struct compile_options *op
 		check_script(&checker);
 		check_fini(&checker);
 	}
+	dump_definitions(&script, out);
 	for (const struct clause *clause = script.first; clause; clause = clause->next)
 		dump_clause(clause, out);
 

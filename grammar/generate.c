@@ -55,6 +55,7 @@ static uint32_t open_clause(struct generator *generator, const struct clause *cl
 	generator->special = special;
 	generator->clause = clause;
 	generator->next = generator->most = generator->locals = locals;
+	generator->frame = 0;
 	generator->insns = 0;
 	index = jst_builder_clause(generator->builder);
 	*clauses = heap_grow(*clauses, index, sizeof(**clauses));

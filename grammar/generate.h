@@ -4,6 +4,8 @@
  *     registers: | locals $x … | hidden state of loops, temporaries, lists of keys and arguments … |
  *                0             clause->local_count                                        next
  *
+ * A call of the script's own function is generated in place, with its parameters and locals in a frame of their own among the temporaries.
+ *
  * Temporaries are a stack: a function that takes some puts `next` back when it is done. An expression is generated into a register that its user chose;
  * until its last instruction it writes only to that register, where it is no local, and above `next`.
  */
@@ -25,13 +27,16 @@ struct generator {
 	struct jst_builder *builder;
 	bool special;           /* the CLI's program */
 	const struct clause *clause;
-	uint32_t locals;        /* registers 0 … locals-1 */
+	uint32_t frame, locals; /* registers frame … frame+locals-1: of the clause, or of the function that is being called */
 	uint32_t next, most;    /* first free register, and the most that were ever taken */
 	uint32_t insns;         /* of the clause */
 	size_t total;           /* of all clauses */
 	uint32_t patterns;      /* of the program, those of sibling spans included */
 	bool failed;            /* a limit was passed, which was reported: nothing more is generated */
 	struct jumps *breaks, *continues; /* of the innermost loop */
+	struct jumps *returns;  /* of the function that is being called; NULL: in the clause itself */
+	uint32_t result;        /* where its value goes */
+	const struct statement *last; /* its last one */
 };
 
 /* generate_expression.c */
@@ -39,6 +44,9 @@ uint32_t generate_insn(struct generator *generator, enum jst_opcode op, uint32_t
 /* count registers in a row. */
 uint32_t generate_registers(struct generator *generator, uint32_t count);
 void generate_expression(struct generator *generator, const struct expression *expression, uint32_t to);
+uint32_t generate_local(const struct generator *generator, const struct local *local);
+/* Whether the register is a local's of the frame at hand. */
+bool generate_is_local(const struct generator *generator, uint32_t reg);
 /* The register that holds the expression's value: a local's own, or a new temporary. */
 uint32_t generate_operand(struct generator *generator, const struct expression *expression);
 /* The values of a list in a row of new registers; returns the first, 0 if there are none. hidden registers come before them. */
@@ -56,6 +64,9 @@ void jumps_add(struct generator *generator, struct jumps *jumps, enum jst_opcode
 /* All jumps go to the next instruction. */
 void jumps_land(struct generator *generator, struct jumps *jumps);
 void jumps_land_at(struct generator *generator, struct jumps *jumps, uint32_t target);
+
+/* generate_call.c: a call of the script's own function. */
+void generate_defined(struct generator *generator, const struct expression *call, uint32_t to);
 
 /* generate_statement.c */
 void generate_block(struct generator *generator, const struct block *block);

@@ -89,10 +89,20 @@ static bool literal(struct generator *generator, const struct expression *expres
 	return true;
 }
 
+uint32_t generate_local(const struct generator *generator, const struct local *local)
+{
+	return generator->frame + local->reg;
+}
+
+bool generate_is_local(const struct generator *generator, uint32_t reg)
+{
+	return reg >= generator->frame && reg - generator->frame < generator->locals;
+}
+
 uint32_t generate_operand(struct generator *generator, const struct expression *expression)
 {
 	if (expression->type == EXPRESSION_LOCAL)
-		return expression->local->reg;
+		return generate_local(generator, expression->local);
 
 	uint32_t to = generate_registers(generator, 1);
 
@@ -143,6 +153,9 @@ static void name(struct generator *generator, const struct expression *expressio
 	case MEANING_BUILTIN:
 		generate_insn(generator, JST_OP_VARIABLE, to, 0, 0, expression->builtin);
 		break;
+	case MEANING_CONSTANT:
+		generate_expression(generator, expression->constant->value, to);
+		break;
 	default:
 		base = generate_keys(generator, expression, &expression->list, &keys);
 		generate_insn(generator, JST_OP_MAPGET, to, base, keys, generate_map(generator, expression));
@@ -173,7 +186,7 @@ void generate_arithmetic(struct generator *generator, enum operator operator, ui
 /* The left operand may use the result's register, unless that is a local, which the right one may still read. */
 static uint32_t left_operand(struct generator *generator, const struct expression *expression, uint32_t to)
 {
-	if (to < generator->locals || expression->type == EXPRESSION_LOCAL)
+	if (generate_is_local(generator, to) || expression->type == EXPRESSION_LOCAL)
 		return generate_operand(generator, expression);
 	generate_expression(generator, expression, to);
 	return to;
@@ -217,7 +230,7 @@ static void no_match(struct generator *generator, const struct expression *expre
 /* && and ||: 1 or 0. The result's register is written before the right operand is read, so it must be no local. */
 static void logical(struct generator *generator, const struct expression *expression, uint32_t to)
 {
-	uint32_t result = to < generator->locals ? generate_registers(generator, 1) : to;
+	uint32_t result = generate_is_local(generator, to) ? generate_registers(generator, 1) : to;
 	struct jumps out = { NO_JUMP };
 
 	generate_expression(generator, expression->left, result);
@@ -280,10 +293,14 @@ void generate_expression(struct generator *generator, const struct expression *e
 		name(generator, expression, to);
 		break;
 	case EXPRESSION_LOCAL:
-		if (expression->local->reg != to)
-			generate_insn(generator, JST_OP_MOVE, to, expression->local->reg, 0, 0);
+		if (generate_local(generator, expression->local) != to)
+			generate_insn(generator, JST_OP_MOVE, to, generate_local(generator, expression->local), 0, 0);
 		break;
 	case EXPRESSION_CALL:
+		if (expression->meaning == MEANING_DEFINED) {
+			generate_defined(generator, expression, to);
+			break;
+		}
 		base = generate_list(generator, expression->list.first, expression->list.count, 0);
 		generate_insn(generator, JST_OP_CALL, to, base, expression->list.count, expression->function);
 		break;

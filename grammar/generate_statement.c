@@ -7,7 +7,7 @@
 
 static void assign_local(struct generator *generator, const struct statement *statement)
 {
-	uint32_t reg = statement->target->local->reg;
+	uint32_t reg = generate_local(generator, statement->target->local);
 	struct jumps out = { NO_JUMP }, present = { NO_JUMP };
 
 	if (statement->type == STATEMENT_ASSIGN) {
@@ -213,7 +213,7 @@ static void for_loop(struct generator *generator, const struct statement *statem
 
 	generate_insn(generator, JST_OP_LT, temporary, counter, end, 0);
 	jumps_add(generator, &out, JST_OP_JFALSE, temporary);
-	generate_insn(generator, JST_OP_MOVE, statement->target->local->reg, counter, 0, 0);
+	generate_insn(generator, JST_OP_MOVE, generate_local(generator, statement->target->local), counter, 0, 0);
 	loop_body(generator, statement, &out, &next);
 	jumps_land(generator, &next);
 	generate_int(generator, temporary, 1);
@@ -228,6 +228,21 @@ static void delete_entry(struct generator *generator, const struct expression *t
 	uint32_t keys, base = generate_keys(generator, target, &target->list, &keys);
 
 	generate_insn(generator, JST_OP_MAPDELETE, 0, base, keys, generate_map(generator, target));
+}
+
+/* Out of the function that is being called, or out of the clause. The function's last statement falls through to its end. */
+static void leave(struct generator *generator, const struct statement *statement)
+{
+	if (!generator->returns) {
+		generate_insn(generator, JST_OP_RETURN, 0, 0, 0, 0);
+		return;
+	}
+	if (statement->value)
+		generate_expression(generator, statement->value, generator->result);
+	else
+		generate_insn(generator, JST_OP_NIL, generator->result, 0, 0, 0);
+	if (statement != generator->last)
+		jumps_add(generator, generator->returns, JST_OP_JUMP, 0);
 }
 
 static void generate_statement(struct generator *generator, const struct statement *statement)
@@ -267,7 +282,7 @@ static void generate_statement(struct generator *generator, const struct stateme
 		jumps_add(generator, generator->continues, JST_OP_JUMP, 0);
 		break;
 	case STATEMENT_RETURN:
-		generate_insn(generator, JST_OP_RETURN, 0, 0, 0, 0);
+		leave(generator, statement);
 		break;
 	}
 }

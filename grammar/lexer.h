@@ -11,7 +11,7 @@ enum { LEXER_NESTING = 200 };
 
 enum lexer_condition { yycpattern, yycpredicate, yycbody };
 
-/* A bracket that is open; its base is the body or the predicate itself ('{', '<' or '/'). */
+/* A bracket that is open; its base is the body, the predicate or the definition itself ('{', '<', '/' or 'd'). */
 struct bracket {
 	char open;
 	struct location at;

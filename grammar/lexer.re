@@ -1,8 +1,8 @@
 /*
- * The lexer, in three conditions: between clauses (patterns), in a predicate, in a body.
+ * The lexer, in three conditions: between clauses (patterns), in a predicate, in a body. A definition is read as a body is, up to its ';' or the end of its block.
  *
- *     request:end /status >= 500/ < @[path] = count() >
- *     pattern     predicate       body
+ *     request:end /status >= 500/ < @[path] = count() >     const LIMIT = 10ms;
+ *     pattern     predicate       body                             body
  *
  * In a '<' body a '>' outside all brackets closes the body, in a predicate a '/' outside all brackets closes the predicate; both are tokens of their own. For
  * that the open brackets are kept on a stack. ';' and '}' close whatever parentheses were left open, so that one missing ')' does not swallow the script.
@@ -44,6 +44,9 @@ static void note_comment(struct lexer *lexer, const char *from)
 }
 
 /* ---- brackets ---- */
+
+/* What stands for an open bracket at the bottom of a definition, which none opens. */
+enum { DEFINITION = 'd' };
 
 static void open_bracket(struct lexer *lexer, char open, struct location at)
 {
@@ -96,12 +99,27 @@ static void leave(struct lexer *lexer)
 	lexer->depth = 0;
 }
 
+/* Whether nothing is open but the definition itself. */
+static bool ends_definition(const struct lexer *lexer)
+{
+	return lexer->depth == 1 && top_bracket(lexer) == DEFINITION;
+}
+
 static void close_brace(struct lexer *lexer)
 {
 	drop_parentheses(lexer);
-	if (top_bracket(lexer) != '{')
+	if (top_bracket(lexer) == '{')
+		lexer->depth--;
+	else if (!ends_definition(lexer))
 		return;
-	if (--lexer->depth == 0)
+	if (lexer->depth == 0 || ends_definition(lexer))
+		leave(lexer);
+}
+
+static void close_statement(struct lexer *lexer)
+{
+	drop_parentheses(lexer);
+	if (lexer->condition == yycpredicate || ends_definition(lexer))
 		leave(lexer);
 }
 
@@ -124,6 +142,9 @@ bool lexer_report_open(struct lexer *lexer)
 			diagnostics_help(diagnostics, "expected '%s' before the end of the body", bracket->open == '(' ? ")" : "]");
 		else
 			diagnostics_help(diagnostics, "expected '%s'", bracket->open == '(' ? ")" : "]");
+	} else if (bracket->open == DEFINITION) {
+		diagnostics_add(diagnostics, DIAGNOSTIC_UNCLOSED_DEFINITION, bracket->at);
+		diagnostics_help(diagnostics, "expected ';'");
 	} else if (bracket->open == '/') {
 		diagnostics_add(diagnostics, DIAGNOSTIC_UNCLOSED_PREDICATE, bracket->at);
 		diagnostics_help(diagnostics, "expected a closing '/'");
@@ -227,37 +248,22 @@ static int word(struct lexer *lexer, union YYSTYPE *value, const char *from, str
 	return NAME;
 }
 
-/* fn, import, const and arg begin definitions; nothing else may go by these names unquoted. */
-static bool is_definition(const struct name *pattern)
-{
-	return !strcmp(pattern->text, "fn") || !strcmp(pattern->text, "import") || !strcmp(pattern->text, "const") || !strcmp(pattern->text, "arg");
-}
-
-/* Goes on at what ends the definition, so that it is one mistake. */
-static void skip_definition(struct lexer *lexer, const char *from)
-{
-	int depth = 0;
-	const char *at = lexer->cursor;
-
-	for (; at < lexer->limit; at++) {
-		if (*at == '{')
-			depth++;
-		else if ((*at == '}' && --depth <= 0) || (*at == ';' && depth == 0))
-			break;
-	}
-	lexer->cursor = at;
-	count_lines(lexer, from);
-}
-
+/* fn, import, const and arg begin definitions; nothing else goes by these names unquoted. */
 static int pattern(struct lexer *lexer, union YYSTYPE *value, const char *from, struct location at)
 {
+	static const struct {
+		const char *text;
+		int token;
+	} words[] = { { "fn", FN }, { "import", IMPORT }, { "const", CONST }, { "arg", ARG } };
+
 	value->name = copy(lexer, from);
-	if (!is_definition(&value->name))
-		return PATTERN;
-	diagnostics_add(lexer->script->diagnostics, DIAGNOSTIC_DEFINITION, at, value->name.text);
-	diagnostics_help(lexer->script->diagnostics, "definitions are not known; a probe of that name is written \"%s\"", value->name.text);
-	skip_definition(lexer, from);
-	return YYerror;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		if (strcmp(words[i].text, value->name.text) != 0)
+			continue;
+		enter(lexer, yycbody, DEFINITION, at);
+		return words[i].token;
+	}
+	return PATTERN;
 }
 
 static int unexpected(struct lexer *lexer, const char *from, struct location at)
@@ -353,7 +359,7 @@ again:
 		lexer->broken_string = true;
 		TOKEN(STRING);
 	}
-	<*> ";"              { TAKE; drop_parentheses(lexer); if (lexer->condition == yycpredicate) leave(lexer); TOKEN(SEMICOLON); }
+	<*> ";"              { TAKE; close_statement(lexer); TOKEN(SEMICOLON); }
 	<*> ","              { TAKE; TOKEN(','); }
 
 	<pattern> pattern_character+ { TAKE; TOKEN(pattern(lexer, value, start, *at)); }

@@ -217,8 +217,16 @@ void names_resolve(struct checker *checker, struct expression *expression)
 {
 	bool is_self = expression->type == EXPRESSION_SELF;
 	struct variable *variable = table_find(is_self ? &checker->selves : &checker->variables, expression->name.text, expression->name.length);
+	const struct name written = expression->name;
 	struct name name;
 
+	if (!is_self && !expression->indexed && definitions_constant(checker, expression)) {
+		if (checker->clause && !checker->function && !checker->clause->is_special)
+			hides(checker, &written);
+		return;
+	}
+	if (definitions_refuse(checker, expression->at, is_self ? "self" : expression->name.text))
+		return;
 	if (!is_self && is_trace(expression, &name)) {
 		field(checker, expression, name);
 		return;
@@ -256,7 +264,7 @@ void names_resolve(struct checker *checker, struct expression *expression)
 static void not_assignable(struct checker *checker, const struct expression *expression)
 {
 	diagnostics_add(checker->diagnostics, DIAGNOSTIC_NOT_ASSIGNABLE, expression->at);
-	if (expression->type == EXPRESSION_ARGUMENT || expression->type == EXPRESSION_ARGUMENTS)
+	if (expression->type == EXPRESSION_ARGUMENT || expression->type == EXPRESSION_ARGUMENTS || expression->type == EXPRESSION_LOCAL)
 		diagnostics_help(checker->diagnostics, "the arguments of the script do not change");
 	else
 		diagnostics_help(checker->diagnostics, "expected a variable, an entry of a map, a $ variable or an aggregation");
@@ -272,6 +280,10 @@ bool names_resolve_target(struct checker *checker, struct expression *expression
 {
 	bool is_self = expression->type == EXPRESSION_SELF;
 
+	if (expression->type == EXPRESSION_LOCAL && table_find(&checker->parameters, expression->name.text, expression->name.length)) {
+		not_assignable(checker, expression);
+		return false;
+	}
 	if (expression->type == EXPRESSION_LOCAL && !remove) {
 		local_target(checker, expression);
 		return true;
@@ -282,6 +294,10 @@ bool names_resolve_target(struct checker *checker, struct expression *expression
 	}
 	if (!is_self && has_dots(&expression->name)) {
 		diagnostics_add(checker->diagnostics, DIAGNOSTIC_DOTTED_VARIABLE, expression->at, expression->name.text);
+		return false;
+	}
+	if (!is_self && table_find(&checker->constants, expression->name.text, expression->name.length)) {
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_CONSTANT_ASSIGNED, expression->at, expression->name.text);
 		return false;
 	}
 	if (!is_self && names_builtin(&expression->name) >= 0) {
@@ -309,6 +325,8 @@ void names_resolve_map(struct checker *checker, struct expression *expression, u
 {
 	bool is_self = expression->type == EXPRESSION_SELF;
 
+	if (definitions_refuse(checker, expression->at, expression->name.text ? expression->name.text : "in"))
+		return;
 	if ((!is_self && expression->type != EXPRESSION_NAME) || expression->indexed || has_dots(&expression->name) || names_builtin(&expression->name) >= 0) {
 		diagnostics_add(checker->diagnostics, DIAGNOSTIC_NOT_A_MAP, expression->at);
 		return;

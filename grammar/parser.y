@@ -78,6 +78,7 @@ static struct statement *at_operator(struct statement *statement, enum operator 
 %token NUMBER "a number" STRING "a string" TRUE "'true'" FALSE "'false'" NIL "'nil'"
 %token IF "'if'" ELSE "'else'" WHILE "'while'" FOR "'for'" BREAK "'break'" CONTINUE "'continue'" RETURN "'return'" DELETE "'delete'" EMIT "'emit'"
 %token ASSIGN "'='" COMPOUND "a compound assignment" RANGE "'..'" INCREMENT "'++'" DECREMENT "'--'"
+%token FN "'fn'" IMPORT "'import'" CONST "'const'" ARG "'arg'"
 %token SEMICOLON "';'" OPEN "'('" CLOSE "')'" OPEN_BRACKET "'['" CLOSE_BRACKET "']'"
 %token AND "'&&'" OR "'||'" EQ "'=='" NE "'!='" LE "'<='" GE "'>='" IN "'in'" NO_MATCH "'!~'" SHL "'<<'" SHR "'>>'"
 %token YYEOF 0 "the end of the script"
@@ -85,7 +86,7 @@ static struct statement *at_operator(struct statement *statement, enum operator 
 %type <name> PATTERN NAME SELF LOCAL ARGUMENT AGGREGATION STRING
 %type <operator> COMPOUND
 %type <expression> NUMBER expression primary predicate
-%type <arguments> arguments argument_list keys
+%type <arguments> arguments argument_list keys parameters parameter_list
 %type <statement> simple compound if
 %type <block> block statements terminated
 %type <body> body
@@ -117,11 +118,30 @@ script:
 clauses:
 	%empty
 |	clauses SEMICOLON
+|	clauses definition
 |	clauses head SEMICOLON                          { tree_add(script, $head); }
 |	clauses head body                               { $head->has_body = true; $head->body = $body.block; $head->angle_line = $body.angle_line; tree_add(script, $head); }
 |	clauses error SEMICOLON                         { yyerrok; }
 |	clauses error body                              { yyerrok; }
 |	clauses error '}'                               { yyerrok; }
+;
+
+definition:
+	FN NAME OPEN parameters CLOSE block             { tree_function(script, @2, $2, $4, $6); }
+|	CONST NAME ASSIGN expression SEMICOLON          { tree_constant(script, @2, $2, $4); }
+|	ARG NAME ASSIGN expression SEMICOLON            { tree_parameter(script, @2, $2, $4); }
+|	ARG NAME SEMICOLON                              { tree_parameter(script, @2, $2, NULL); }
+|	IMPORT STRING SEMICOLON                         { import_source(script, @2, &$2); }
+;
+
+parameters:
+	%empty                                          { $$ = no_arguments; }
+|	parameter_list
+;
+
+parameter_list:
+	LOCAL                                           { $$ = tree_argument(script, no_arguments, no_name, @1, tree_leaf(script, EXPRESSION_LOCAL, @1, $1)); }
+|	parameter_list ',' LOCAL                        { $$ = tree_argument(script, $1, no_name, @3, tree_leaf(script, EXPRESSION_LOCAL, @3, $3)); }
 ;
 
 head:
@@ -180,6 +200,7 @@ simple:
 |	BREAK                                           { $$ = tree_statement(script, STATEMENT_BREAK, @$, NULL, NULL); }
 |	CONTINUE                                        { $$ = tree_statement(script, STATEMENT_CONTINUE, @$, NULL, NULL); }
 |	RETURN                                          { $$ = tree_statement(script, STATEMENT_RETURN, @$, NULL, NULL); }
+|	RETURN expression                               { $$ = tree_statement(script, STATEMENT_RETURN, @$, NULL, $2); }
 ;
 
 compound:
@@ -328,6 +349,14 @@ static void help_expected(struct script *script, const yysymbol_kind_t *expected
 	}
 	if (is_expected(expected, count, YYSYMBOL_PREDICATE_OPEN) && is_expected(expected, count, YYSYMBOL_SEMICOLON)) {
 		diagnostics_help(script->diagnostics, "expected ',' or ';' between patterns, a predicate or a body");
+		return;
+	}
+	if (is_expected(expected, count, YYSYMBOL_FN)) {
+		diagnostics_help(script->diagnostics, "expected a probe pattern or a definition");
+		return;
+	}
+	if (count == 1 && expected[0] == YYSYMBOL_NAME) {
+		diagnostics_help(script->diagnostics, "expected a name; fn, import, const and arg begin definitions, a probe so called goes in double quotes");
 		return;
 	}
 	if (!count || count > MOST)

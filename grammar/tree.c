@@ -207,6 +207,49 @@ void tree_add(struct script *script, struct clause *clause)
 	script->last = clause;
 }
 
+void tree_function(struct script *script, struct location at, struct name name, struct arguments parameters, struct block body)
+{
+	struct function *function = arena_allocate(script->arena, sizeof(*function));
+
+	function->name = name;
+	function->at = at;
+	function->parameters = parameters;
+	function->body = body;
+	if (script->last_function)
+		script->last_function->next = function;
+	else
+		script->first_function = function;
+	script->last_function = function;
+}
+
+void tree_constant(struct script *script, struct location at, struct name name, struct expression *value)
+{
+	struct constant *constant = arena_allocate(script->arena, sizeof(*constant));
+
+	constant->name = name;
+	constant->at = at;
+	constant->value = value;
+	if (script->last_constant)
+		script->last_constant->next = constant;
+	else
+		script->first_constant = constant;
+	script->last_constant = constant;
+}
+
+void tree_parameter(struct script *script, struct location at, struct name name, struct expression *value)
+{
+	struct parameter *parameter = arena_allocate(script->arena, sizeof(*parameter));
+
+	parameter->name = name;
+	parameter->at = at;
+	parameter->value = value;
+	if (script->last_parameter)
+		script->last_parameter->next = parameter;
+	else
+		script->first_parameter = parameter;
+	script->last_parameter = parameter;
+}
+
 const char *tree_operator(enum operator operator)
 {
 	static const char *const texts[] = {

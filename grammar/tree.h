@@ -2,6 +2,7 @@
  * The tree: what the parser makes of a script. Nodes lie in the arena of the compilation and point to each other; nothing is freed alone.
  *
  *     script → clauses → patterns, predicate, body → statements → expressions
+ *            → definitions: functions, constants, parameters
  *
  * The parser fills in what was written. The check fills in what it means (meaning, unit, int_valued and the pointers to names.h), and turns script
  * arguments into literals. No node lies deeper than TREE_DEPTH, so that every later pass may recurse. Single-threaded.
@@ -59,6 +60,8 @@ enum meaning {
 	MEANING_VARIABLE, /* variable: a global or self. variable, or an entry of one */
 	MEANING_SPAN,     /* span: an entry of a sibling span's table */
 	MEANING_FUNCTION, /* function: of a call */
+	MEANING_DEFINED,  /* defined: the script's own function, of a call */
+	MEANING_CONSTANT, /* constant: one that is no literal (then the node itself became that literal) */
 };
 
 struct argument {
@@ -94,6 +97,8 @@ struct expression {
 	struct name field;
 	enum jst_variable builtin;
 	enum jst_function function;
+	struct function *defined;
+	struct constant *constant;
 	struct variable *variable;
 	struct span *span;
 	struct local *local;
@@ -113,7 +118,7 @@ enum statement_type {
 	STATEMENT_FOR,       /* for (target : value..end) body; end NULL: over something that is no range */
 	STATEMENT_BREAK,
 	STATEMENT_CONTINUE,
-	STATEMENT_RETURN,
+	STATEMENT_RETURN,    /* value: of a function; NULL: none */
 };
 
 /* What a call on its own does, found by the check: a row of action.def, or a function whose value is thrown away. */
@@ -176,12 +181,54 @@ struct clause {
 	uint32_t local_count;
 };
 
+/* How far the check of a definition has come: one that is met again while it is being checked depends on itself. */
+enum definition_state { DEFINITION_NEW, DEFINITION_OPEN, DEFINITION_CHECKED };
+
+/* fn name(parameters) body. It is generated anew wherever it is called. */
+struct function {
+	struct function *next;
+	struct name name;
+	struct location at;          /* of its name */
+	struct arguments parameters; /* LOCALs */
+	struct block body;
+
+	/* by the check */
+	enum definition_state state;
+	uint32_t depth;              /* of the calls below it, 1 for none */
+	struct clause scope;         /* its locals alone; the parameters come first */
+	bool unit_known;
+	enum unit unit;              /* of what it returns */
+};
+
+/* const name = value; */
+struct constant {
+	struct constant *next;
+	struct name name;
+	struct location at;
+	struct expression *value;
+
+	/* by the check */
+	enum definition_state state;
+};
+
+/* arg name = value; read as $name. */
+struct parameter {
+	struct parameter *next;
+	struct name name;
+	struct location at;
+	struct expression *value;    /* NULL: it must be given. The check puts in what was given. */
+};
+
 struct script {
 	struct arena *arena;
 	struct diagnostics *diagnostics;
 	const struct compile_options *options;
 	struct compiled *compiled;
 	struct clause *first, *last;
+	struct function *first_function, *last_function;
+	struct constant *first_constant, *last_constant;
+	struct parameter *first_parameter, *last_parameter;
+	uint32_t imports;            /* how deep in imports the parser is */
 };
 
 /* Constructors; each sets the depth and reports, once, what is nested too deeply (the node is then replaced by an empty one). Context: any. */
@@ -203,6 +250,10 @@ struct pattern *tree_pattern(struct script *script, struct location at, struct n
 struct clause *tree_clause(struct script *script, struct location at, struct pattern *first, struct pattern *last);
 void tree_add(struct script *script, struct clause *clause);
 
+void tree_function(struct script *script, struct location at, struct name name, struct arguments parameters, struct block body);
+void tree_constant(struct script *script, struct location at, struct name name, struct expression *value);
+void tree_parameter(struct script *script, struct location at, struct name name, struct expression *value);
+
 const char *tree_operator(enum operator operator);
 
 /* The value of a literal, perhaps with a minus before it; false: it is none. Context: any. */
@@ -213,5 +264,8 @@ bool literal_parse(const char *text, size_t length, struct expression *literal, 
 
 /* lexer.re and parser.y: a text of script->compiled, by its index, to tree, behind what was parsed before. Problems go to the script's diagnostics; the tree is what could be made of the rest. Context: any. */
 void parse_source(struct script *script, int source);
+
+/* import.c: parses the text that is imported at the place, unless it was before. Context: any. */
+void import_source(struct script *script, struct location at, const struct name *name);
 
 #endif

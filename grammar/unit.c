@@ -42,7 +42,7 @@ static enum unit either(enum unit a, enum unit b)
 	return a == b ? a : UNIT_NONE;
 }
 
-static enum unit binary(enum operator operator, enum unit left, enum unit right)
+enum unit unit_of_operator(enum operator operator, enum unit left, enum unit right)
 {
 	switch (operator) {
 	case OPERATOR_ADD:
@@ -82,11 +82,17 @@ static enum unit infer(struct expression *expression)
 			expression->unit = expression->variable->unit;
 		else if (expression->meaning == MEANING_SPAN)
 			expression->unit = UNIT_TIME_MONOTONIC;
+		else if (expression->meaning == MEANING_CONSTANT)
+			expression->unit = infer(expression->constant->value);
 		break;
 	case EXPRESSION_LOCAL:
 		expression->unit = expression->local->unit;
 		break;
 	case EXPRESSION_CALL:
+		if (expression->meaning == MEANING_DEFINED) {
+			expression->unit = expression->defined->unit;
+			break;
+		}
 		expression->unit = function_units[expression->function];
 		if (expression->unit == UNIT_SAME) {
 			expression->unit = UNIT_NONE;
@@ -101,7 +107,7 @@ static enum unit infer(struct expression *expression)
 	case EXPRESSION_BINARY:
 		left = infer(expression->left);
 		right = infer(expression->right);
-		expression->unit = binary(expression->operator, left, right);
+		expression->unit = unit_of_operator(expression->operator, left, right);
 		break;
 	case EXPRESSION_CONDITIONAL:
 		infer(expression->condition);
@@ -170,7 +176,7 @@ static void infer_assignment(struct inference *inference, const struct statement
 	enum unit unit = infer(statement->value);
 
 	if (statement->type == STATEMENT_COMPOUND)
-		unit = binary(statement->operator, target->unit, unit);
+		unit = unit_of_operator(statement->operator, target->unit, unit);
 	take_value(inference, target, unit);
 }
 

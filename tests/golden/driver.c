@@ -1,5 +1,5 @@
 /*
- * What the golden tests of the compiler run: driver MODE [ARGUMENT…], the script on standard input. MODE is a dump (tokens, tree, bytecode) or check, which prints what the
+ * What the golden tests of the compiler run: driver MODE [ARGUMENT… | --arg=NAME=VALUE…], the script on standard input. MODE is a dump (tokens, tree, bytecode) or check, which prints what the
  * compiled script holds, or tags, which prints the tag of each diagnostic and nothing else. Diagnostics go to standard output too. A program that the verifier refuses is a failure of the test whatever it expects.
  */
 #include <stdio.h>
@@ -15,14 +15,37 @@ static char *read_all(FILE *in, size_t *length)
 	char *text = malloc(room);
 
 	*length = 0;
-	for (size_t n; text && (n = fread(text + *length, 1, room - *length, in)) > 0;) {
+	for (size_t n; text && (n = fread(text + *length, 1, room - *length - 1, in)) > 0;) {
 		*length += n;
-		if (*length == room)
+		if (*length == room - 1)
 			text = realloc(text, room *= 2);
 	}
 	if (!text)
 		abort();
 	return text;
+}
+
+/* Imports are files beside what imports them; standard input is in the present folder. */
+static bool import(void *context, const char *name, const char *from, struct compiled_source *source, const char **problem)
+{
+	const char *slash = strrchr(from, '/');
+	char path[512];
+
+	(void)context;
+	snprintf(path, sizeof(path), "%.*s%s", slash ? (int)(slash - from + 1) : 0, from, name);
+
+	FILE *file = fopen(path, "r");
+
+	if (!file) {
+		*problem = "there is no such file";
+		return false;
+	}
+	source->text = read_all(file, &source->length);
+	source->text[source->length] = '\0';
+	source->name = strdup(path);
+	source->identity = strdup(path);
+	fclose(file);
+	return true;
 }
 
 static int verify(const struct jst_builder *builder, const char *which)
@@ -109,7 +132,19 @@ int main(int argc, char **argv)
 	size_t length;
 	char *text = read_all(stdin, &length);
 	const char *mode = argc > 1 ? argv[1] : "check";
-	struct compile_options options = { .file = "-e", .arguments = (const char *const *)argv + 2, .argument_count = argc > 2 ? (uint32_t)argc - 2 : 0 };
+	struct compile_argument named[16];
+	const char *arguments[16];
+	struct compile_options options = { .file = "-e", .arguments = arguments, .named = named, .import = import };
+
+	for (int i = 2; i < argc && options.argument_count < 16 && options.named_count < 16; i++) {
+		const char *equals = strchr(argv[i], '=') ? strchr(argv[i] + 6, '=') : NULL;
+
+		if (equals && !strncmp(argv[i], "--arg=", 6))
+			named[options.named_count++] = (struct compile_argument){ argv[i] + 6, equals + 1, (size_t)(equals - argv[i] - 6) };
+		else
+			arguments[options.argument_count++] = argv[i];
+	}
+
 	struct compiled *compiled = compile(text, length, &options);
 	int status = compiled->errors ? 1 : 0;
 
