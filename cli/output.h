@@ -41,7 +41,7 @@ int print_duration(FILE *file, double ns);                                   /* 
 int print_size(FILE *file, double bytes);                                    /* 512B 4.0KiB 1.5GiB */
 int print_timestamp(FILE *file, int64_t ns);                                 /* ISO 8601 with microseconds and zone */
 void print_json_value(FILE *file, struct jst_value value);                   /* numbers, strings, null; inf and nan as null */
-int print_double(FILE *file, double value);                                  /* the shortest text that reads back as the same double; nan, inf, -inf */
+int print_double(FILE *file, double value);                                  /* as str() has it: the shortest text that reads back as the same double; nan, inf, -inf */
 int print_measure(FILE *file, double value, enum unit unit);                 /* a computed number (a mean): as print_value with a unit, else with at most three decimals */
 int print_integer(FILE *file, __int128 value);                               /* in full */
 int print_quoted(FILE *file, const char *bytes, size_t length);              /* as print_text, in double quotes; quotes and backslashes within get a backslash */

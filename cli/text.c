@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "vm.h"
+
 size_t text_character(const char *bytes, size_t length, uint32_t *point)
 {
 	static const uint32_t smallest[5] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -113,18 +115,10 @@ void print_json_string(FILE *file, const char *bytes, size_t length)
 
 int print_double(FILE *file, double value)
 {
-	char text[40];
+	const struct jst_value number = jst_value_double(value);
+	char text[JST_VALUE_TEXT];
 
-	if (isnan(value))
-		return fprintf(file, "nan");
-	if (isinf(value))
-		return fprintf(file, value < 0 ? "-inf" : "inf");
-	for (int digits = 15; digits <= 17; digits++) {
-		snprintf(text, sizeof(text), "%.*g", digits, value);
-		if (strtod(text, NULL) == value)
-			break;
-	}
-	return fprintf(file, "%s", text);
+	return (int)fwrite(text, 1, jst_value_text(&number, text), file);
 }
 
 int print_integer(FILE *file, __int128 value)

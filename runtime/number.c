@@ -202,7 +202,7 @@ static __attribute__((noinline)) uint32_t shortest_digits(uint64_t mantissa, int
 	}
 }
 
-/* 0.d1d2… * 10^point: with a dot where that needs at most 4 leading or no padding zeros, else with an exponent. */
+/* 0.d1d2… * 10^point: with a dot where that needs at most 4 leading zeros and no padding ones, else with an exponent. */
 static uint32_t write_digits(const char *digits, uint32_t count, int point, char *text)
 {
 	uint32_t n = 0;
@@ -215,17 +215,11 @@ static uint32_t write_digits(const char *digits, uint32_t count, int point, char
 		memcpy(text + n, digits, count);
 		return n + count;
 	}
-	if (point > 0 && point <= 16) {
-		for (uint32_t i = 0; i < count || i < (uint32_t)point; i++) {
-			if (i == (uint32_t)point)
-				text[n++] = '.';
-			text[n++] = i < count ? digits[i] : '0';
-		}
-		if (count <= (uint32_t)point) {
-			text[n++] = '.';
-			text[n++] = '0';
-		}
-		return n;
+	if (point > 0 && (uint32_t)point < count) {
+		memcpy(text, digits, (uint32_t)point);
+		text[point] = '.';
+		memcpy(text + point + 1, digits + point, count - (uint32_t)point);
+		return count + 1;
 	}
 	text[n++] = digits[0];
 	if (count > 1) {
@@ -258,10 +252,6 @@ static uint32_t text_of_double(double d, char text[JST_VALUE_TEXT])
 		memcpy(text + n, "inf", 3);
 		return n + 3;
 	}
-	if (biased == 0 && fraction == 0) {
-		memcpy(text + n, "0.0", 3);
-		return n + 3;
-	}
 
 	char digits[20];
 	int point;
@@ -271,16 +261,23 @@ static uint32_t text_of_double(double d, char text[JST_VALUE_TEXT])
 	return n + write_digits(digits, count, point, text + n);
 }
 
+static uint32_t text_of_integer(int64_t value, char *text)
+{
+	if (value >= 0)
+		return text_of_natural((uint64_t)value, text);
+	text[0] = '-';
+	return 1 + text_of_natural(-(uint64_t)value, text + 1);
+}
+
 uint32_t jst_value_text(const struct jst_value *value, char text[JST_VALUE_TEXT])
 {
-	if (value->kind == JST_DOUBLE)
-		return text_of_double(value->d, text);
-	if (value->kind != JST_INT)
+	if (value->kind == JST_INT)
+		return text_of_integer(value->i, text);
+	if (value->kind != JST_DOUBLE)
 		return 0;
-	if (value->i >= 0)
-		return text_of_natural((uint64_t)value->i, text);
-	text[0] = '-';
-	return 1 + text_of_natural(-(uint64_t)value->i, text + 1);
+	if (value->d >= -0x1p63 && value->d < 0x1p63 && (double)(int64_t)value->d == value->d)
+		return text_of_integer((int64_t)value->d, text);
+	return text_of_double(value->d, text);
 }
 
 /* ---- reading ---- */

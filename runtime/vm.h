@@ -39,7 +39,7 @@ char *jst_run_scratch(struct jst_run *run, uint32_t size);
 enum { JST_VALUE_TEXT = 32 };  /* room that any number's text needs */
 /* -1, 0, 1; -2: not comparable (a nil, NaN, or different kinds). Integers and doubles compare by exact value. */
 int jst_value_compare(const struct jst_value *a, const struct jst_value *b);
-/* A number's text as print shows it: integers in decimal; doubles with the fewest digits that read back the same, up to 17, and always a dot or exponent, inf, nan. Returns its length. No locale, no libc printf. */
+/* A number's text as print shows it: integers in decimal, and doubles that equal one likewise, as they are sent and kept as keys; other doubles with the fewest digits that read back the same, up to 17; inf, nan. Returns its length. No locale, no libc printf. */
 uint32_t jst_value_text(const struct jst_value *value, char text[JST_VALUE_TEXT]);
 /* Reads a number: white space around it, a sign, decimal digits, a dot, an exponent, or 0x and hexadecimal digits. An integer where it is written as one and fits, else the nearest double. False if it is none. Context: any. */
 bool jst_value_parse(const char *bytes, uint32_t length, struct jst_value *value);
