@@ -5,4 +5,10 @@ $(B)/jstrace: $(cli-objects) $(B)/grammar.a $(B)/runtime.a
 	$(say) LD $@
 	$(Q)$(CC) -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm $(LDLIBS)
 
-programs: $(B)/jstrace
+# What scripts import lies beside the program, as it will where it is installed.
+library := $(patsubst cli/%,$(B)/%,$(wildcard cli/library/*.jst))
+$(B)/library/%.jst: cli/library/%.jst
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+
+programs: $(B)/jstrace $(library)

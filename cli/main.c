@@ -9,11 +9,13 @@
 #include <sys/resource.h>
 
 #include "compile.h"
+#include "library.h"
 #include "list.h"
 #include "messages.h"
 #include "options.h"
 #include "output.h"
 #include "script.h"
+#include "script_help.h"
 #include "trace.h"
 
 enum { FINE = 0, FAILED = 1, WRONG = 2 };
@@ -36,6 +38,15 @@ static bool open_output(struct output *output, const struct options *options)
 		return true;
 	message_error("cannot open %s: %s", options->output ? options->output : "standard output", strerror(errno));
 	return false;
+}
+
+/* What was printed without an output of its own is through. */
+static int finish_stdout(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return FINE;
+	message_error("cannot write to standard output: %s", strerror(errno));
+	return FAILED;
 }
 
 /* The diagnostics, as far as they are wanted: errors always, the rest without -q. */
@@ -90,6 +101,40 @@ static int trace(struct compiled *compiled, const struct options *options)
 	return close_output(&output, trace_run(options, compiled, &output));
 }
 
+/* False: something was given by a name that the script does not declare; that was said. */
+static bool check_named(const struct compiled *compiled, const struct options *options)
+{
+	const char **names = message_allocate(compiled->parameter_count + 1, sizeof(*names));
+	bool good = true;
+
+	for (uint32_t i = 0; i < compiled->parameter_count; i++)
+		names[i] = compiled->parameters[i].name;
+	for (size_t i = 0; i < options->named_count && good; i++) {
+		char *name = message_copy(options->named[i].name, options->named[i].name_length);
+
+		good = false;
+		for (uint32_t k = 0; k < compiled->parameter_count; k++)
+			good |= strcmp(names[k], name) == 0;
+		if (!good) {
+			const char *near = message_nearest(name, names, compiled->parameter_count);
+
+			message_error("the script declares no argument '%s'%s%s%s", name, near ? "; did you mean '" : ": arg NAME = default;", near ? near : "", near ? "'?" : "");
+		}
+		free(name);
+	}
+	free(names);
+	return good;
+}
+
+static int run(const struct script *script, struct compiled *compiled, const struct compile_options *how, const struct options *options)
+{
+	if (options->action == ACTION_DUMP)
+		return dump(script, compiled, how, options);
+	if (compiled->errors)
+		return WRONG;
+	return options->action == ACTION_CHECK ? check(compiled) : trace(compiled, options);
+}
+
 static int with_script(const struct options *options)
 {
 	struct script script;
@@ -99,15 +144,26 @@ static int with_script(const struct options *options)
 		return WRONG;
 	}
 
-	const struct compile_options how = { .file = script.name, .arguments = options->arguments, .argument_count = (uint32_t)options->argument_count };
+	const struct compile_options how = {
+		.file = script.name,
+		.identity = script.identity,
+		.arguments = options->arguments,
+		.argument_count = (uint32_t)options->argument_count,
+		.named = options->named,
+		.named_count = (uint32_t)options->named_count,
+		.import = library_import,
+	};
 	struct compiled *compiled = compile(script.text, script.length, &how);
 	int code = WRONG;
 
-	report(compiled, options);
-	if (options->action == ACTION_DUMP)
-		code = dump(&script, compiled, &how, options);
-	else if (!compiled->errors)
-		code = options->action == ACTION_CHECK ? check(compiled) : trace(compiled, options);
+	if (options->action == ACTION_HELP) {
+		script_help(compiled, stdout);
+		code = finish_stdout();
+	} else {
+		report(compiled, options);
+		if (check_named(compiled, options))
+			code = run(&script, compiled, &how, options);
+	}
 	compiled_free(compiled);
 	script_free(&script);
 	return code;
@@ -158,12 +214,16 @@ int main(int argc, char **argv)
 		message_set_level(options.quiet ? MESSAGE_QUIET : options.verbose ? MESSAGE_VERBOSE : MESSAGE_NORMAL);
 		switch (options.action) {
 		case ACTION_HELP:
+			if (options.script || options.program_count) {
+				code = with_script(&options);
+				break;
+			}
 			options_help(stdout);
-			code = fflush(stdout) == 0 ? FINE : FAILED;
+			code = finish_stdout();
 			break;
 		case ACTION_VERSION:
 			printf("jstrace %s\n", JSTRACE_VERSION);
-			code = fflush(stdout) == 0 ? FINE : FAILED;
+			code = finish_stdout();
 			break;
 		case ACTION_LIST:
 			code = with_list(&options);

@@ -169,6 +169,19 @@ static bool parse_budget(struct options *options, const char *text)
 	return true;
 }
 
+static bool parse_named(struct options *options, const char *text)
+{
+	const char *equals = strchr(text, '=');
+
+	if (!equals || equals == text) {
+		message_error("--arg takes a name and a value, such as limit=5ms, not '%s'", text);
+		return false;
+	}
+	options->named = message_resize(options->named, options->named_count + 1, sizeof(*options->named));
+	options->named[options->named_count++] = (struct compile_argument){ text, equals + 1, (size_t)(equals - text) };
+	return true;
+}
+
 static bool take(struct options *options, enum option_id id, const char *argument)
 {
 	static const char *const dumps[] = { "tokens", "tree", "bytecode" };
@@ -180,6 +193,8 @@ static bool take(struct options *options, enum option_id id, const char *argumen
 	case OPTION_PROGRAM:
 		append(&options->programs, &options->program_count, argument);
 		return true;
+	case OPTION_ARG:
+		return parse_named(options, argument);
 	case OPTION_CHECK:
 		options->action = ACTION_CHECK;
 		return true;
@@ -279,7 +294,7 @@ static bool combine(struct options *options, int argc, char **argv)
 {
 	const bool needs_script = options->action != ACTION_LIST && options->action != ACTION_HELP && options->action != ACTION_VERSION;
 
-	if (needs_script && !options->program_count) {
+	if ((needs_script || (options->action == ACTION_HELP && argc)) && !options->program_count) {
 		if (!argc) {
 			message_error("no script: give -e PROGRAM or the name of a script; see jstrace --help");
 			return false;
@@ -327,6 +342,8 @@ bool options_parse(struct options *options, int argc, char **argv)
 
 		if (code == -1)
 			break;
+		if ((code == '?' || code == ':') && options->action == ACTION_HELP)
+			continue;
 		if (code == '?' || code == ':') {
 			complain(code, argv[optind - 1]);
 			return false;
@@ -340,9 +357,12 @@ bool options_parse(struct options *options, int argc, char **argv)
 			for (size_t i = 0; i < ROWS; i++)
 				if (rows[i].letter == code)
 					id = rows[i].id;
+		/* Help is given whatever else is said; only the script that it is asked for is looked for behind it. */
+		if (options->action == ACTION_HELP && id != OPTION_PROGRAM)
+			continue;
 		if (!take(options, id, optarg))
 			return false;
-		if (options->action == ACTION_HELP || options->action == ACTION_VERSION)
+		if (options->action == ACTION_VERSION)
 			return true;
 	}
 	return combine(options, argc - optind, argv + optind);
@@ -353,6 +373,7 @@ void options_free(struct options *options)
 	free(options->programs);
 	free(options->pids);
 	free(options->titles);
+	free(options->named);
 }
 
 static int columns_of(const char *text)
@@ -371,8 +392,9 @@ void options_help(FILE *out)
 	fputs("jstrace traces running programs by the probes they carry, and aggregates inside them.\n\n"
 	      "Usage: jstrace [OPTION]... -e PROGRAM [ARGUMENT]...\n"
 	      "       jstrace [OPTION]... SCRIPT [ARGUMENT]...     a SCRIPT of - is standard input\n"
-	      "       jstrace [OPTION]... -l [PATTERN]...\n\n"
-	      "The arguments are $1, $2 ... of the script. Options may stand anywhere; after -- there are only arguments.\n", out);
+	      "       jstrace [OPTION]... -l [PATTERN]...\n"
+	      "       jstrace --help SCRIPT\n\n"
+	      "The arguments are $1, $2 ... of the script; those with names are given by --arg. Options may stand anywhere; after -- there are only arguments.\n", out);
 	for (size_t i = 0; i < ROWS; i++) {
 		const struct row *row = &rows[i];
 

@@ -23,6 +23,8 @@ struct options {
 	const char *script;           /* path, "-": standard input; NULL where -e is given or none is needed */
 	const char *const *arguments; /* $1 … of the script; with -l the patterns */
 	size_t argument_count;
+	struct compile_argument *named; /* --arg */
+	size_t named_count;
 	pid_t *pids;                  /* -p, without repetitions */
 	size_t pid_count;
 	const char **titles;          /* -t */

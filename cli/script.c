@@ -62,6 +62,7 @@ bool script_read(struct script *script, const struct options *options)
 
 	bool good = read_file(script, file, options->script);
 
+	script->identity = realpath(options->script, NULL);
 	fclose(file);
 	return good;
 }
@@ -69,4 +70,5 @@ bool script_read(struct script *script, const struct options *options)
 void script_free(struct script *script)
 {
 	free(script->text);
+	free(script->identity);
 }

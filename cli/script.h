@@ -12,6 +12,7 @@ struct script {
 	char *text;         /* owned; a NUL follows it */
 	size_t length;
 	const char *name;   /* as diagnostics call it: "-e", the path, "-" */
+	char *identity;     /* its absolute path, owned; NULL: it is no file */
 };
 
 /* False: it cannot be read, a message was written. */

@@ -86,6 +86,8 @@ void literal_or_string(struct checker *checker, struct expression *expression, c
 /* Whether a function or action of that name is built in. */
 bool is_callable(const struct name *name);
 void check_expression(struct checker *checker, struct expression *expression);
+/* The local of that name, made on its first use. */
+struct local *check_local_name(struct checker *checker, const struct expression *expression);
 void check_list(struct checker *checker, const struct arguments *list);
 /* At most JST_MAX_KEYS, with hidden ones. */
 void check_key_count(struct checker *checker, const struct arguments *keys, uint32_t hidden);

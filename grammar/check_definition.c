@@ -1,8 +1,8 @@
 /*
  * Checking definitions: functions, constants and the script's named arguments. Their names are collected before anything else is checked, so they may be used before they are defined.
  *
- * A function is checked once, when it is first called or else at the end; it sees its parameters, its $ variables, constants and named arguments, and calls what computes. A constant that is a literal, or is
- * made of some, becomes that literal wherever its name stands.
+ * A function is checked once, when it is first called or else at the end; it sees its parameters, its $ variables, constants, and those named arguments whose names it does not use for its own: a library
+ * knows nothing of the script that imports it. A constant that is a literal, or is made of some, becomes that literal wherever its name stands.
  */
 #include <string.h>
 
@@ -245,16 +245,23 @@ bool definitions_parameter(struct checker *checker, struct expression *expressio
 static void check_parameters_of(struct checker *checker, const struct function *function)
 {
 	for (struct argument *argument = function->parameters.first; argument; argument = argument->next) {
-		const struct parameter *parameter = table_find(&checker->parameters, argument->value->name.text, argument->value->name.length);
+		struct local *local = check_local_name(checker, argument->value);
 
-		if (parameter) {
-			twice(checker, argument->value->name.text, argument->value->at, parameter->at);
-			continue;
-		}
-		check_expression(checker, argument->value);
-		if (argument->value->local->assigned)
-			twice(checker, argument->value->name.text, argument->value->at, argument->value->local->at);
-		argument->value->local->assigned = true;
+		if (local->assigned)
+			twice(checker, argument->value->name.text, argument->value->at, local->at);
+		local->assigned = true;
+		argument->value->local = local;
+	}
+}
+
+/* What a function assigns is its own, wherever it stands. */
+static void collect_locals(struct checker *checker, const struct block *block)
+{
+	for (const struct statement *statement = block->first; statement; statement = statement->next) {
+		if (statement->target && statement->target->type == EXPRESSION_LOCAL)
+			check_local_name(checker, statement->target);
+		collect_locals(checker, &statement->body);
+		collect_locals(checker, &statement->otherwise);
 	}
 }
 
@@ -266,6 +273,7 @@ static void check_function(struct checker *checker, struct function *function)
 	function->depth = 1;
 	scope_open(checker, &outer, &function->scope, function);
 	check_parameters_of(checker, function);
+	collect_locals(checker, &function->body);
 	check_block(checker, &function->body);
 	scope_close(checker, &outer);
 	function->state = DEFINITION_CHECKED;

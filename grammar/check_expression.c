@@ -90,11 +90,8 @@ static void check_argument(struct checker *checker, struct expression *expressio
 	literal_or_string(checker, expression, options->arguments[index - 1]);
 }
 
-static void check_local(struct checker *checker, struct expression *expression)
+struct local *check_local_name(struct checker *checker, const struct expression *expression)
 {
-	if (definitions_parameter(checker, expression))
-		return;
-
 	void **slot = table_slot(&checker->locals, expression->name.text, expression->name.length);
 
 	if (!*slot) {
@@ -110,7 +107,14 @@ static void check_local(struct checker *checker, struct expression *expression)
 		checker->last_local = local;
 		*slot = local;
 	}
-	expression->local = *slot;
+	return *slot;
+}
+
+/* $x: what the clause or function calls so, or else an argument of the script. */
+static void check_local(struct checker *checker, struct expression *expression)
+{
+	if (table_find(&checker->locals, expression->name.text, expression->name.length) || !definitions_parameter(checker, expression))
+		expression->local = check_local_name(checker, expression);
 }
 
 static bool is_comparison(enum operator operator)

@@ -280,7 +280,8 @@ bool names_resolve_target(struct checker *checker, struct expression *expression
 {
 	bool is_self = expression->type == EXPRESSION_SELF;
 
-	if (expression->type == EXPRESSION_LOCAL && table_find(&checker->parameters, expression->name.text, expression->name.length)) {
+	if (expression->type == EXPRESSION_LOCAL && !table_find(&checker->locals, expression->name.text, expression->name.length) &&
+	    table_find(&checker->parameters, expression->name.text, expression->name.length)) {
 		not_assignable(checker, expression);
 		return false;
 	}
