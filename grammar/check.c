@@ -151,15 +151,6 @@ void check_block(struct checker *checker, struct block *block)
 		check_statement(checker, statement);
 }
 
-/* a:b < $x = a > b: what follows the '>' would be a clause that prints an event. */
-static void check_behind_angle(struct checker *checker, const struct clause *clause, const struct clause *before)
-{
-	if (clause->has_body || !before || !before->angle_line || before->angle_line != clause->at.line)
-		return;
-	diagnostics_add(checker->diagnostics, DIAGNOSTIC_AFTER_ANGLE, clause->at, clause_name(clause));
-	diagnostics_help(checker->diagnostics, "a greater-than in a '<' body goes into parentheses");
-}
-
 static void check_bodyless(struct checker *checker, struct clause *clause)
 {
 	if (!clause->is_special) {
@@ -204,13 +195,12 @@ void scope_close(struct checker *checker, const struct scope *outer)
 	checker->loops = outer->loops;
 }
 
-static void check_clause(struct checker *checker, struct clause *clause, const struct clause *before)
+static void check_clause(struct checker *checker, struct clause *clause)
 {
 	struct scope outer;
 
 	scope_open(checker, &outer, clause, NULL);
 	check_patterns(checker, clause);
-	check_behind_angle(checker, clause, before);
 	note_patterns(checker, clause);
 	if (clause->predicate)
 		check_expression(checker, clause->predicate);
@@ -241,15 +231,34 @@ void check_init(struct checker *checker, struct script *script, const struct com
 	};
 }
 
+static bool has_broken_definition(const struct script *script)
+{
+	for (const struct function *function = script->first_function; function; function = function->next) {
+		if (function->broken)
+			return true;
+	}
+	for (const struct constant *constant = script->first_constant; constant; constant = constant->next) {
+		if (constant->broken)
+			return true;
+	}
+	for (const struct parameter *parameter = script->first_parameter; parameter; parameter = parameter->next) {
+		if (parameter->broken)
+			return true;
+	}
+	return false;
+}
+
 void check_script(struct checker *checker)
 {
-	const struct clause *before = NULL;
-
+	checker->diagnostics->incomplete = checker->diagnostics->errors > 0;
+	checker->diagnostics->undefined = checker->script->definitions_made < checker->script->definitions_begun || has_broken_definition(checker->script);
 	definitions_collect(checker);
 	names_collect(checker);
 	definitions_check_values(checker);
-	for (struct clause *clause = checker->script->first; clause; before = clause, clause = clause->next)
-		check_clause(checker, clause, before);
+	for (struct clause *clause = checker->script->first; clause; clause = clause->next) {
+		if (!clause->broken)
+			check_clause(checker, clause);
+	}
 	definitions_check_functions(checker);
 	check_aggregations_updated(checker);
 	names_check_sharing(checker);

@@ -119,7 +119,7 @@ static bool take_parameter(struct checker *checker, const struct row *row, struc
 		}
 	}
 	if (!tree_literal(argument->value, &value) || value.kind != JST_INT) {
-		bad_parameter(checker, argument->value->at, "a parameter of an aggregation is a constant integer", NULL);
+		bad_parameter(checker, argument->value->at, "a parameter of an aggregation is a constant integer", row->parameters == 1 && !argument->label.text ? "the second argument of a histogram is its bits; values have no weights, sum(x) adds them up" : NULL);
 		return false;
 	}
 	given->parameters[position] = value.i;
@@ -199,6 +199,20 @@ static void declare(struct checker *checker, struct statement *statement, enum j
 	diagnostics_add(checker->diagnostics, DIAGNOSTIC_FIRST_UPDATE, aggregation->at, describe(aggregation, text));
 }
 
+/* @start[tid] = now of bpftrace, where every variable has an @; @n = count. */
+static void help_value(struct checker *checker, const struct expression *target, const struct expression *value)
+{
+	const int function = value->type == EXPRESSION_NAME ? aggregation_find(&value->name) : -1;
+	const char *name = target->name.text + 1;
+
+	if (function >= 0)
+		diagnostics_help(checker->diagnostics, "did you mean %s?", rows[function].signature);
+	else if (value->meaning == MEANING_BUILTIN && value->builtin == JST_VARIABLE_NOW && target->indexed)
+		diagnostics_help(checker->diagnostics, "a variable has no '@': %s[…] = now; the time of the probe '%s' is kept without being asked, as %s[…] in its siblings", *name ? name : "start", *name ? name : "start", *name ? name : "start");
+	else
+		diagnostics_help(checker->diagnostics, "expected a call such as count(), sum(x) or hist(x); a variable has no '@'");
+}
+
 static void check_assigned(struct checker *checker, struct statement *statement)
 {
 	struct expression *call = statement->value;
@@ -207,7 +221,7 @@ static void check_assigned(struct checker *checker, struct statement *statement)
 	if (call->type != EXPRESSION_CALL) {
 		check_expression(checker, call);
 		diagnostics_add(checker->diagnostics, DIAGNOSTIC_AGGREGATION_VALUE, call->at, statement->target->name.text);
-		diagnostics_help(checker->diagnostics, "expected a call such as count(), sum(x) or hist(x)");
+		help_value(checker, statement->target, call);
 		return;
 	}
 
@@ -219,6 +233,8 @@ static void check_assigned(struct checker *checker, struct statement *statement)
 		diagnostics_add(checker->diagnostics, DIAGNOSTIC_UNKNOWN_AGGREGATION, call->operator_at, call->name.text);
 		if (close)
 			diagnostics_help(checker->diagnostics, "did you mean '%s'?", close);
+		else
+			diagnostics_help(checker->diagnostics, "expected a call such as count(), sum(x) or hist(x)");
 		check_list(checker, &call->list);
 		return;
 	}

@@ -150,6 +150,11 @@ static void check_constant(struct checker *checker, struct constant *constant)
 {
 	if (constant->state == DEFINITION_CHECKED)
 		return;
+	if (constant->broken) {
+		become(constant->value, &nil);
+		constant->state = DEFINITION_CHECKED;
+		return;
+	}
 	constant->state = DEFINITION_OPEN;
 	check_value(checker, constant->value);
 	constant->state = DEFINITION_CHECKED;
@@ -215,6 +220,10 @@ static void check_parameter(struct checker *checker, struct parameter *parameter
 {
 	const char *text = given(checker, parameter);
 
+	if (parameter->broken) {
+		parameter->value = NULL;
+		return;
+	}
 	if (parameter->value) {
 		check_value(checker, parameter->value);
 		if (!is_literal(parameter->value)) {
@@ -269,6 +278,11 @@ static void check_function(struct checker *checker, struct function *function)
 {
 	struct scope outer;
 
+	if (function->broken) {
+		function->depth = 1;
+		function->state = DEFINITION_CHECKED;
+		return;
+	}
 	function->state = DEFINITION_OPEN;
 	function->depth = 1;
 	scope_open(checker, &outer, &function->scope, function);

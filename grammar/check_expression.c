@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "habit.h"
 
 static const struct builtin_function {
 	const char *name;
@@ -64,7 +65,7 @@ void literal_or_string(struct checker *checker, struct expression *expression, c
 	struct expression literal;
 	const char *problem;
 
-	if (!literal_parse(text + negative, length - negative, &literal, &problem)) {
+	if (!literal_parse(text + negative, length - negative, negative, &literal, &problem)) {
 		expression->type = EXPRESSION_STRING;
 		expression->name = (struct name){ arena_copy(checker->script->arena, text, length), length };
 		return;
@@ -84,6 +85,10 @@ static void check_argument(struct checker *checker, struct expression *expressio
 
 	if (index < 1 || index > options->argument_count) {
 		diagnostics_add(checker->diagnostics, DIAGNOSTIC_MISSING_ARGUMENT, expression->at, expression->name.text, options->argument_count, options->argument_count == 1 ? "is" : "are");
+		if (strspn(expression->name.text, "0") == expression->name.length)
+			diagnostics_help(checker->diagnostics, "the arguments of the script are counted from 1; the fields of an event go by their names");
+		else if (!options->argument_count)
+			diagnostics_help(checker->diagnostics, "$%s is what stands behind the script on the command line; the fields of an event go by their names", expression->name.text);
 		expression->type = EXPRESSION_NIL;
 		return;
 	}
@@ -207,6 +212,34 @@ static const char *suggest_function(const struct checker *checker, const struct 
 	return suggest_name(name->text, name->length, names, count);
 }
 
+/* start(id): are the arguments what the keys of a map are, most likely? */
+static bool is_like_entry(const struct checker *checker, const struct expression *call)
+{
+	if (table_find(&checker->variables, call->name.text, call->name.length))
+		return true;
+	for (const struct argument *argument = call->list.first; argument; argument = argument->next) {
+		const struct expression *value = argument->value;
+
+		if (value->meaning != MEANING_FIELD && (value->meaning != MEANING_BUILTIN || value->builtin != JST_VARIABLE_TID))
+			return false;
+	}
+	return call->list.first && !checker->clause->is_special;
+}
+
+static void help_function(struct checker *checker, const struct expression *call)
+{
+	const char *name = call->name.text, *close = suggest_function(checker, &call->name), *ours = habit_function(name);
+
+	if (close && suggest_distance(name, close) <= 1)
+		diagnostics_help(checker->diagnostics, "did you mean '%s'?", close);
+	else if (ours)
+		diagnostics_help(checker->diagnostics, "%s", ours);
+	else if (!strchr(name, '.') && is_like_entry(checker, call))
+		diagnostics_help(checker->diagnostics, "an entry of a map, or the time of a sibling probe, is written %s[…]", name);
+	else if (close)
+		diagnostics_help(checker->diagnostics, "did you mean '%s'?", close);
+}
+
 static void unknown_function(struct checker *checker, const struct expression *expression)
 {
 	if (aggregation_find(&expression->name) >= 0) {
@@ -222,11 +255,8 @@ static void unknown_function(struct checker *checker, const struct expression *e
 		}
 	}
 
-	const char *close = suggest_function(checker, &expression->name);
-
 	diagnostics_add(checker->diagnostics, DIAGNOSTIC_UNKNOWN_FUNCTION, expression->operator_at, expression->name.text);
-	if (close)
-		diagnostics_help(checker->diagnostics, "did you mean '%s'?", close);
+	help_function(checker, expression);
 }
 
 static void check_function(struct checker *checker, const struct expression *expression, const struct builtin_function *function)

@@ -1,5 +1,5 @@
 /*
- * The way through: text → tokens → tree → checked tree → programs. Each stage runs only if those before it found no error.
+ * The way through: text → tokens → tree → checked tree → programs. What the parser could make of a script with mistakes is checked too; programs are made only if there is no error.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -44,8 +44,7 @@ static void compile_text(struct compiled *compiled, const struct compile_options
 	for (const struct parameter *parameter = script.first_parameter; parameter; parameter = parameter->next)
 		note_parameter(compiled, parameter);
 	check_init(&checker, &script, options, compiled);
-	if (!diagnostics->errors)
-		check_script(&checker);
+	check_script(&checker);
 	if (!diagnostics->errors)
 		generate_script(&checker);
 	check_fini(&checker);

@@ -38,11 +38,24 @@ static char *format_message(const char *format, va_list arguments)
 	return heap_copy(text, strlen(text));
 }
 
+/* What a clause that could not be read may be the reason of: it may assign the variable. */
+static const bool doubtful[DIAGNOSTICS] = {
+	[DIAGNOSTIC_NO_FIELDS] = true, [DIAGNOSTIC_NEVER_ASSIGNED] = true, [DIAGNOSTIC_KEY_COUNT] = true, [DIAGNOSTIC_AGGREGATION_UPDATED] = true,
+	[DIAGNOSTIC_SPAN_IN_SPECIAL] = true, [DIAGNOSTIC_SPAN_GLOB] = true, [DIAGNOSTIC_SPAN_KEY] = true,
+};
+
+/* And a definition: the name may be its. */
+static const bool doubtful_undefined[DIAGNOSTICS] = {
+	[DIAGNOSTIC_UNKNOWN_FUNCTION] = true, [DIAGNOSTIC_CONSTANT_VALUE] = true, [DIAGNOSTIC_AGGREGATION_PARAMETER] = true, [DIAGNOSTIC_LOCAL_UNASSIGNED] = true,
+};
+
 void diagnostics_add(struct diagnostics *diagnostics, enum diagnostic_id id, struct location at, ...)
 {
 	const struct row *row = &rows[id];
 
-	if (row->severity != SEVERITY_NOTE)
+	if ((diagnostics->incomplete && doubtful[id]) || (diagnostics->undefined && doubtful_undefined[id]))
+		diagnostics->dropped = true;
+	else if (row->severity != SEVERITY_NOTE)
 		diagnostics->dropped = (row->severity == SEVERITY_ERROR ? diagnostics->errors++ : diagnostics->warnings++) >= LIMIT;
 	if (diagnostics->dropped)
 		return;

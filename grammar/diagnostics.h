@@ -20,7 +20,9 @@ struct diagnostics {
 	struct diagnostic *items;
 	uint32_t count;
 	uint32_t errors, warnings;
-	bool dropped; /* the last one added was beyond the limit: its help and notes go too */
+	bool dropped; /* the last one added was beyond the limit, or in doubt: its help and notes go too */
+	/* Parts of the script could not be read; definitions among them. What may follow from that alone is not added. */
+	bool incomplete, undefined;
 };
 
 /* Appends a diagnostic about the place; the arguments are those of its message in diagnostic.def. Context: any. */
@@ -34,6 +36,9 @@ void diagnostics_sort(struct diagnostics *diagnostics);
 
 /* Frees the messages. Context: any. */
 void diagnostics_fini(struct diagnostics *diagnostics);
+
+/* suggest.c: how many slips lie between two names. Context: any. */
+size_t suggest_distance(const char *a, const char *b);
 
 /* suggest.c: the closest of count names to what was written, close enough to be a slip; NULL: none is. Context: any. */
 const char *suggest_name(const char *written, size_t length, const char *const *names, size_t count);

@@ -204,17 +204,15 @@ bool dump_tree(const char *text, size_t length, const struct compile_options *op
 	struct checker checker;
 
 	parse_source(&script, 0);
-	if (!diagnostics.errors) {
-		check_init(&checker, &script, options, compiled);
-		check_script(&checker);
-		check_fini(&checker);
-	}
+	check_init(&checker, &script, options, compiled);
+	check_script(&checker);
 	dump_definitions(&script, out);
 	for (const struct clause *clause = script.first; clause; clause = clause->next)
 		dump_clause(clause, out);
 
 	bool good = diagnostics.errors == 0;
 
+	check_fini(&checker);
 	compiled_free(compiled);
 	diagnostics_fini(&diagnostics);
 	arena_fini(&arena);

@@ -59,6 +59,8 @@ void import_source(struct script *script, struct location at, const struct name 
 	if (before >= 0) {
 		if (compiled->sources[before].open)
 			diagnostics_add(script->diagnostics, DIAGNOSTIC_IMPORT_CYCLE, at, name->text);
+		else
+			script->definitions_made++;
 		compiled_source_fini(&source);
 		return;
 	}
@@ -70,4 +72,5 @@ void import_source(struct script *script, struct location at, const struct name 
 	script->imports++;
 	parse_source(script, compiled_add_source(compiled, source));
 	script->imports--;
+	script->definitions_made++;
 }

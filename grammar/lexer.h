@@ -17,6 +17,14 @@ struct bracket {
 	struct location at;
 };
 
+/* A token as it stands in the text. token 0: none. */
+struct word {
+	int token;
+	const char *text;
+	int length;
+	struct location at;
+};
+
 struct lexer {
 	struct script *script;
 	int source;                /* index in compiled->sources, for places */
@@ -27,19 +35,53 @@ struct lexer {
 	struct bracket brackets[LEXER_NESTING];
 	uint32_t depth;
 	struct location comment;   /* of the last // comment that follows other text on its line, inside the body; line 0: none */
-	int token_line;            /* where the last token ended */
-	int before_line;           /* and the one before it */
+	struct word current, before; /* the last token, and the one before it */
+	struct word first;         /* of the statement or clause at hand */
+	bool begins;               /* the next token is the first of a statement or clause */
+	bool negative;             /* the last token is a '-' before an operand */
+	bool recovering;           /* between clauses, something was reported that the parser has not got over yet */
+	bool braceless;            /* a block without braces was reported */
 	bool broken_string;        /* a string was not closed */
 	bool given_up;             /* the rest of the text is not read, which was reported */
 	int angle_line;            /* where the last '<' body was closed; 0: nowhere */
+	int slash_line;            /* where the last predicate was closed; 0: nowhere, or its body has begun */
+	uint32_t errors;           /* how many there were when the clause or definition at hand began */
+	uint32_t token_errors;     /* and before the last token */
+	char closers[LEXER_NESTING]; /* brackets that the next tokens close, for a clause that began inside a body */
+	uint32_t closer_count;
+	bool ends_clause;          /* the next token is a ';' that nobody wrote */
 };
+
+union YYSTYPE;
 
 /* Starts at the beginning of text, which is terminated by a NUL that length leaves out. Context: any. */
 void lexer_init(struct lexer *lexer, struct script *script, int source, const char *text, size_t length);
 
-union YYSTYPE;
 /* The next token and its place; 0 at the end. What is no token is reported and comes out as YYerror. Context: any. */
 int lexer_next(union YYSTYPE *value, struct location *at, struct lexer *lexer);
+
+/* After a mistake: goes on at the place, with nothing open; or inside the body, with no parenthesis open. Context: any. */
+void lexer_leave_to(struct lexer *lexer, const char *to);
+/* The '<' body that seems to be closed is not: goes on behind the next '>', or in the next line if another body begins before that. Context: any. */
+void lexer_skip_body(struct lexer *lexer);
+/* The next token ends what the parser could not read, as a ';' does. Context: any. */
+void lexer_end_clause(struct lexer *lexer);
+void lexer_skip_parentheses(struct lexer *lexer, const char *to);
+/* Goes back to the first token of the statement at hand, which begins a clause: the bodies before it are closed first. Context: any. */
+void lexer_begin_clause(struct lexer *lexer);
+
+/* token.c: from … lexer->cursor is the token. Each sets the value, reports what is wrong with it, and returns what it is. Context: any. */
+struct name token_copy(struct lexer *lexer, const char *from);
+/* What stands between the quotes, escapes undone. */
+struct name token_string(struct lexer *lexer, const char *from, const char *end);
+int token_number(struct lexer *lexer, union YYSTYPE *value, const char *from, struct location at);
+int token_word(struct lexer *lexer, union YYSTYPE *value, const char *from, struct location at);
+/* a->b: told once, and read as what it would be here. */
+int token_arrow(struct lexer *lexer, union YYSTYPE *value, const char *from, struct location at);
+/* A pattern, or a word that begins a definition; nothing else goes by these names unquoted. */
+int token_pattern(struct lexer *lexer, union YYSTYPE *value, const char *from);
+/* The place of from … lexer->cursor, in one line. */
+struct location lexer_place(const struct lexer *lexer, const char *from);
 
 /* Says which bracket is still open at the end of the text, if one is and that was not reported yet. False: none is. Context: any. */
 bool lexer_report_open(struct lexer *lexer);

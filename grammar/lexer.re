@@ -15,14 +15,14 @@
 
 void lexer_init(struct lexer *lexer, struct script *script, int source, const char *text, size_t length)
 {
-	*lexer = (struct lexer){ .script = script, .source = source, .cursor = text, .limit = text + length, .line_start = text, .line = 1 };
+	*lexer = (struct lexer){ .script = script, .source = source, .cursor = text, .limit = text + length, .line_start = text, .line = 1, .begins = true };
 	if (length > 1 && text[0] == '#' && text[1] == '!')
 		lexer->cursor = memchr(text, '\n', length) ? memchr(text, '\n', length) : text + length;
 }
 
 /* ---- places ---- */
 
-static struct location place(const struct lexer *lexer, const char *from)
+struct location lexer_place(const struct lexer *lexer, const char *from)
 {
 	int column = (int)(from - lexer->line_start) + 1;
 
@@ -39,8 +39,8 @@ static void count_lines(struct lexer *lexer, const char *from)
 
 static void note_comment(struct lexer *lexer, const char *from)
 {
-	if (lexer->condition == yycbody && lexer->token_line == lexer->line && *from == '/')
-		lexer->comment = place(lexer, from);
+	if (lexer->condition == yycbody && lexer->current.at.end_line == lexer->line && *from == '/')
+		lexer->comment = lexer_place(lexer, from);
 }
 
 /* ---- brackets ---- */
@@ -123,6 +123,59 @@ static void close_statement(struct lexer *lexer)
 		leave(lexer);
 }
 
+/* ---- going on after a mistake ---- */
+
+static void move(struct lexer *lexer, const char *to)
+{
+	const char *from = lexer->cursor;
+
+	lexer->cursor = to;
+	count_lines(lexer, from);
+}
+
+void lexer_leave_to(struct lexer *lexer, const char *to)
+{
+	move(lexer, to);
+	leave(lexer);
+	lexer->begins = true;
+}
+
+void lexer_end_clause(struct lexer *lexer)
+{
+	lexer->ends_clause = true;
+}
+
+void lexer_skip_body(struct lexer *lexer)
+{
+	const char *at = lexer->cursor, *line = memchr(at, '\n', (size_t)(lexer->limit - at));
+
+	while (at < lexer->limit && !strchr("<>{", *at))
+		at++;
+	lexer_leave_to(lexer, at < lexer->limit && *at == '>' ? at + 1 : line ? line : lexer->limit);
+}
+
+void lexer_skip_parentheses(struct lexer *lexer, const char *to)
+{
+	move(lexer, to);
+	drop_parentheses(lexer);
+}
+
+void lexer_begin_clause(struct lexer *lexer)
+{
+	lexer->closer_count = 0;
+	for (uint32_t i = 0; i < lexer->depth; i++) {
+		const char open = lexer->brackets[i].open;
+
+		if (open == '{' || open == '<')
+			lexer->closers[lexer->closer_count++] = open;
+	}
+	lexer->cursor = lexer->first.text;
+	lexer->line = lexer->first.at.line;
+	lexer->line_start = lexer->cursor - (lexer->first.at.column - 1);
+	leave(lexer);
+	lexer->begins = true;
+}
+
 bool lexer_report_open(struct lexer *lexer)
 {
 	if (lexer->given_up)
@@ -158,112 +211,16 @@ bool lexer_report_open(struct lexer *lexer)
 	return true;
 }
 
-/* ---- values ---- */
-
-static int hex_value(char c)
-{
-	return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
-}
-
-/* What stands between the quotes, escapes undone. */
-static struct name unescape(struct lexer *lexer, const char *from, const char *end)
-{
-	static const char letters[] = "nrtabfve0\"\\'/", meanings[] = "\n\r\t\a\b\f\v\x1b\0\"\\'/";
-	char *text = arena_allocate(lexer->script->arena, (size_t)(end - from) + 1);
-	size_t length = 0;
-
-	for (const char *at = from; at < end; at++) {
-		if (*at != '\\') {
-			text[length++] = *at;
-			continue;
-		}
-		at++;
-		if (*at == 'x' && end - at > 2 && strspn(at + 1, "0123456789abcdefABCDEF") >= 2) {
-			text[length++] = (char)(hex_value(at[1]) << 4 | hex_value(at[2]));
-			at += 2;
-			continue;
-		}
-
-		const char *letter = strchr(letters, *at);
-
-		if (*at && letter) {
-			text[length++] = meanings[letter - letters];
-			continue;
-		}
-
-		struct location where = place(lexer, at - 1);
-
-		where.end_column = where.column + 2;
-		diagnostics_add(lexer->script->diagnostics, DIAGNOSTIC_BAD_ESCAPE, where, (int)((unsigned char)*at < 0x80 ? 1 : 0), at);
-		diagnostics_help(lexer->script->diagnostics, "escapes are \\n \\t \\r \\\" \\\\ \\0 \\xHH; a backslash itself is \\\\");
-	}
-	return (struct name){ text, length };
-}
-
-static struct name copy(struct lexer *lexer, const char *from)
-{
-	size_t length = (size_t)(lexer->cursor - from);
-
-	return (struct name){ arena_copy(lexer->script->arena, from, length), length };
-}
-
-static int number(struct lexer *lexer, union YYSTYPE *value, const char *from, struct location at)
-{
-	struct expression literal;
-	const char *problem;
-	size_t length = (size_t)(lexer->cursor - from);
-
-	if (!literal_parse(from, length, &literal, &problem)) {
-		diagnostics_add(lexer->script->diagnostics, DIAGNOSTIC_BAD_NUMBER, at, (int)(length < 60 ? length : 60), from);
-		diagnostics_help(lexer->script->diagnostics, "%s", problem);
-	}
-	value->expression = tree_number(lexer->script, &literal, at);
-	return NUMBER;
-}
-
-static int word(struct lexer *lexer, union YYSTYPE *value, const char *from, struct location at)
-{
-	static const struct {
-		const char *text;
-		int token;
-	} words[] = {
-		{ "if", IF }, { "else", ELSE }, { "while", WHILE }, { "for", FOR }, { "in", IN }, { "break", BREAK }, { "continue", CONTINUE },
-		{ "return", RETURN }, { "delete", DELETE }, { "emit", EMIT }, { "true", TRUE }, { "false", FALSE }, { "nil", NIL },
-	};
-	size_t length = (size_t)(lexer->cursor - from);
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		if (strlen(words[i].text) == length && !memcmp(words[i].text, from, length))
-			return words[i].token;
-	}
-	value->name = copy(lexer, from);
-	if (!strncmp(value->name.text, "self", 4) && (length == 4 || value->name.text[4] == '.')) {
-		if (length > 5 && !strchr(value->name.text + 5, '.')) {
-			value->name = (struct name){ value->name.text + 5, length - 5 };
-			return SELF;
-		}
-		diagnostics_add(lexer->script->diagnostics, DIAGNOSTIC_BAD_SELF, at);
-		diagnostics_help(lexer->script->diagnostics, "write self.x for a variable of the thread, trace.%s for a field of that name", value->name.text);
-	}
-	return NAME;
-}
-
-/* fn, import, const and arg begin definitions; nothing else goes by these names unquoted. */
+/* fn, import, const and arg begin definitions, which are read as bodies are. */
 static int pattern(struct lexer *lexer, union YYSTYPE *value, const char *from, struct location at)
 {
-	static const struct {
-		const char *text;
-		int token;
-	} words[] = { { "fn", FN }, { "import", IMPORT }, { "const", CONST }, { "arg", ARG } };
+	const int token = token_pattern(lexer, value, from);
 
-	value->name = copy(lexer, from);
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		if (strcmp(words[i].text, value->name.text) != 0)
-			continue;
+	if (token != PATTERN) {
+		lexer->script->definitions_begun++;
 		enter(lexer, yycbody, DEFINITION, at);
-		return words[i].token;
 	}
-	return PATTERN;
+	return token;
 }
 
 static int unexpected(struct lexer *lexer, const char *from, struct location at)
@@ -273,14 +230,24 @@ static int unexpected(struct lexer *lexer, const char *from, struct location at)
 
 	while (byte >= 0x80 && lexer->cursor < lexer->limit && ((unsigned char)*lexer->cursor & 0xc0) == 0x80)
 		lexer->cursor++;
+	if (lexer->condition == yycpattern && lexer->recovering)
+		return YYerror;
+	lexer->recovering = lexer->condition == yycpattern;
 	if (byte >= ' ' && byte != 0x7f)
 		diagnostics_add(diagnostics, DIAGNOSTIC_UNEXPECTED_CHARACTER, at, (int)(lexer->cursor - from), from);
 	else
 		diagnostics_add(diagnostics, DIAGNOSTIC_UNEXPECTED_BYTE, at, byte);
-	if (lexer->condition == yycpattern && lexer->angle_line == lexer->line)
+	if (lexer->condition == yycpattern && lexer->angle_line == lexer->line) {
 		diagnostics_help(diagnostics, "the '>' before it closed the body: a greater-than in a '<' body goes into parentheses");
-	else if (lexer->condition == yycpattern)
+		if (byte != '>')
+			lexer_skip_body(lexer);
+		lexer_end_clause(lexer);
+	} else if (lexer->condition == yycpattern)
 		diagnostics_help(diagnostics, "expected a probe pattern, '/', '{' or '<'; other names go in double quotes");
+	else if (byte == '`' || byte == '\'')
+		diagnostics_help(diagnostics, "a string stands in double quotes");
+	else if (byte == '.' && lexer->current.token == STRING)
+		diagnostics_help(diagnostics, "strings are joined by '+'");
 	return YYerror;
 }
 
@@ -289,7 +256,60 @@ static int junk(struct lexer *lexer, const char *from)
 {
 	while (lexer->cursor < lexer->limit && !strchr(" \t\r\n;{<\"", *lexer->cursor))
 		lexer->cursor++;
-	return unexpected(lexer, from, place(lexer, from));
+	return unexpected(lexer, from, lexer_place(lexer, from));
+}
+
+/* Whether an operand may have ended with the token, so that a '-' behind it is no sign. */
+static bool ends_operand(int token)
+{
+	switch (token) {
+	case NAME:
+	case SELF:
+	case LOCAL:
+	case ARGUMENT:
+	case ARGUMENT_COUNT:
+	case AGGREGATION:
+	case NUMBER:
+	case STRING:
+	case TRUE:
+	case FALSE:
+	case NIL:
+	case CLOSE:
+	case CLOSE_BRACKET:
+	case INCREMENT:
+	case DECREMENT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Every token passes here on its way to the parser. */
+static int pass(struct lexer *lexer, int token, const char *start, struct location at)
+{
+	lexer->negative = token == '-' && !ends_operand(lexer->current.token);
+	lexer->before = lexer->current;
+	lexer->current = (struct word){ token, start, (int)(lexer->cursor - start), at };
+	if (lexer->begins) {
+		lexer->first = lexer->current;
+		if (token != '}' && token != SEMICOLON && token != ANGLE_CLOSE && (lexer->condition == yycpattern || ends_definition(lexer)))
+			lexer->errors = lexer->token_errors;
+	}
+	lexer->begins = token == SEMICOLON || token == '{' || token == '}' || token == ANGLE_OPEN || token == ANGLE_CLOSE;
+	if (token == '{' || token == ANGLE_OPEN)
+		lexer->slash_line = 0;
+	if (lexer->begins)
+		lexer->recovering = false;
+	return token;
+}
+
+/* The next bracket that lexer_begin_clause() closes. */
+static int closer(struct lexer *lexer, struct location *at)
+{
+	const int token = lexer->closers[--lexer->closer_count] == '<' ? ANGLE_CLOSE : '}';
+
+	*at = lexer_place(lexer, lexer->cursor);
+	return pass(lexer, token, lexer->cursor, *at);
 }
 
 int lexer_next(union YYSTYPE *value, struct location *at, struct lexer *lexer)
@@ -310,6 +330,7 @@ int lexer_next(union YYSTYPE *value, struct location *at, struct lexer *lexer)
 	line_comment = ("#" | "//") [^\n\x00]*;
 	block_comment = "/*" ([^*\x00] | "*"+ [^*/\x00])* "*"+ "/";
 	string = "\"" ([^"\\\n\x00] | "\\" [^\n\x00])* "\"";
+	single_quoted = "'" [^'\n\x00]* "'";
 	broken_string = "\"" ([^"\\\n\x00] | "\\" [^\n\x00])*;
 	letter = [A-Za-z_];
 	word = letter [A-Za-z0-9_]*;
@@ -317,24 +338,32 @@ int lexer_next(union YYSTYPE *value, struct location *at, struct lexer *lexer)
 	pattern_character = [A-Za-z0-9_.:@$*?-] | "[" "!"? [A-Za-z0-9_.:@$-]+ "]";
 */
 
+	lexer->token_errors = lexer->script->diagnostics->errors;
 again:
+	if (lexer->closer_count)
+		return closer(lexer, at);
+	if (lexer->ends_clause) {
+		lexer->ends_clause = false;
+		*at = lexer_place(lexer, lexer->cursor);
+		return pass(lexer, SEMICOLON, lexer->cursor, *at);
+	}
 	start = lexer->cursor;
 	if (start >= lexer->limit || lexer->given_up) {
-		*at = place(lexer, start);
+		*at = lexer_place(lexer, start);
 		return YYEOF;
 	}
 	/* Before all else: outside brackets a '/' closes the predicate, whatever follows. */
 	if (lexer->condition == yycpredicate && lexer->depth == 1 && *start == '/') {
 		lexer->cursor++;
-		*at = place(lexer, start);
+		*at = lexer_place(lexer, start);
 		leave(lexer);
-		lexer->token_line = lexer->line;
-		return PREDICATE_CLOSE;
+		lexer->slash_line = lexer->line;
+		return pass(lexer, PREDICATE_CLOSE, start, *at);
 	}
 #define TOKEN(t) do { token = (t); goto found; } while (0)
 	{
 		const char *cursor = start;
-#define TAKE (lexer->cursor = cursor, *at = place(lexer, start))
+#define TAKE (lexer->cursor = cursor, *at = lexer_place(lexer, start))
 
 /*!re2c
 	<*> blank            { lexer->cursor = cursor; count_lines(lexer, start); goto again; }
@@ -342,21 +371,28 @@ again:
 	<*> block_comment    { lexer->cursor = cursor; count_lines(lexer, start); goto again; }
 	<*> "/*"             {
 		lexer->cursor = cursor;
-		diagnostics_add(lexer->script->diagnostics, DIAGNOSTIC_UNCLOSED_COMMENT, place(lexer, start));
+		diagnostics_add(lexer->script->diagnostics, DIAGNOSTIC_UNCLOSED_COMMENT, lexer_place(lexer, start));
 		diagnostics_help(lexer->script->diagnostics, "expected '*" "/'");
 		lexer->cursor = lexer->limit;
 		count_lines(lexer, start);
-		*at = place(lexer, lexer->cursor);
+		*at = lexer_place(lexer, lexer->cursor);
 		lexer->given_up = true;
 		return YYerror;
 	}
-	<*> string           { TAKE; value->name = unescape(lexer, start + 1, cursor - 1); TOKEN(STRING); }
+	<*> string           { TAKE; value->name = token_string(lexer, start + 1, cursor - 1); TOKEN(STRING); }
 	<*> broken_string    {
 		TAKE;
 		diagnostics_add(lexer->script->diagnostics, DIAGNOSTIC_UNCLOSED_STRING, *at);
 		diagnostics_help(lexer->script->diagnostics, "a string ends in its line, with '\"'; a line break in it is \\n");
 		value->name = (struct name){ "", 0 };
 		lexer->broken_string = true;
+		TOKEN(STRING);
+	}
+	<*> single_quoted    {
+		TAKE;
+		diagnostics_add(lexer->script->diagnostics, DIAGNOSTIC_SINGLE_QUOTES, *at);
+		diagnostics_help(lexer->script->diagnostics, "write \"%.*s\"", (int)(cursor - start) - 2, start + 1);
+		value->name = (struct name){ arena_copy(lexer->script->arena, start + 1, (size_t)(cursor - start) - 2), (size_t)(cursor - start) - 2 };
 		TOKEN(STRING);
 	}
 	<*> ";"              { TAKE; close_statement(lexer); TOKEN(SEMICOLON); }
@@ -377,12 +413,13 @@ again:
 	<predicate, body> ")" { TAKE; close_parenthesis(lexer, '('); TOKEN(CLOSE); }
 	<predicate, body> "]" { TAKE; close_parenthesis(lexer, '['); TOKEN(CLOSE_BRACKET); }
 
-	<predicate, body> word ("." word)* { TAKE; TOKEN(word(lexer, value, start, *at)); }
-	<predicate, body> "$" word   { TAKE; start++; value->name = copy(lexer, start); TOKEN(LOCAL); }
-	<predicate, body> "$" [0-9]+ { TAKE; start++; value->name = copy(lexer, start); TOKEN(ARGUMENT); }
+	<predicate, body> word ("." word)* { TAKE; TOKEN(token_word(lexer, value, start, *at)); }
+	<predicate, body> word ("." word)* ("->" word ("." word)*)+ { TAKE; TOKEN(token_arrow(lexer, value, start, *at)); }
+	<predicate, body> "$" word   { TAKE; value->name = token_copy(lexer, start + 1); TOKEN(LOCAL); }
+	<predicate, body> "$" [0-9]+ { TAKE; value->name = token_copy(lexer, start + 1); TOKEN(ARGUMENT); }
 	<predicate, body> "$#"       { TAKE; TOKEN(ARGUMENT_COUNT); }
-	<predicate, body> "@" word?  { TAKE; value->name = copy(lexer, start); TOKEN(AGGREGATION); }
-	<predicate, body> number     { TAKE; TOKEN(number(lexer, value, start, *at)); }
+	<predicate, body> "@" word?  { TAKE; value->name = token_copy(lexer, start); TOKEN(AGGREGATION); }
+	<predicate, body> number     { TAKE; TOKEN(token_number(lexer, value, start, *at)); }
 
 	<predicate, body> ">"   {
 		TAKE;
@@ -430,7 +467,5 @@ again:
 #undef TAKE
 #undef TOKEN
 found:
-	lexer->before_line = lexer->token_line;
-	lexer->token_line = lexer->line;
-	return token;
+	return pass(lexer, token, start, *at);
 }

@@ -106,7 +106,7 @@ static bool apply_suffix(const struct suffix *suffix, struct expression *literal
 	return false;
 }
 
-bool literal_parse(const char *text, size_t length, struct expression *literal, const char **problem)
+bool literal_parse(const char *text, size_t length, bool negative, struct expression *literal, const char **problem)
 {
 	char digits[DIGITS];
 	size_t count = 0, at = 0;
@@ -149,6 +149,10 @@ bool literal_parse(const char *text, size_t length, struct expression *literal, 
 		literal->number = strtod(digits, NULL);
 	if (!whole)
 		literal->type = EXPRESSION_DOUBLE;
+	if (whole && negative && at == length && errno == ERANGE && !strcmp(digits, "9223372036854775808")) {
+		literal->integer = INT64_MIN;
+		return true;
+	}
 	if ((whole && errno == ERANGE) || (!whole && isinf(literal->number))) {
 		*problem = whole ? "it does not fit 64 bits" : "it is too large";
 		return false;

@@ -98,6 +98,31 @@ static const char *suggest_variable(const struct checker *checker, const struct 
 	return suggest_name(name->text, name->length, names, count);
 }
 
+/* A field that is called nearly as a builtin is, or as other languages call nothing. */
+static void warn_field(struct checker *checker, const struct expression *expression, const struct name *name)
+{
+	static const char *const nothings[] = { "null", "NULL", "None", "undefined", "NaN" };
+	enum { LONG = 7 };
+
+	for (size_t i = 0; i < sizeof(nothings) / sizeof(*nothings); i++) {
+		if (strcmp(name->text, nothings[i]) != 0)
+			continue;
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_FOREIGN_NAME, expression->at, name->text);
+		diagnostics_help(checker->diagnostics, "what is missing is nil; a field of that name is written trace.%s", name->text);
+		return;
+	}
+	/* Short names are close to many; timestamps is a word of its own. */
+	for (int i = 0; i < JST_VARIABLES; i++) {
+		const char *known = builtins[i].name;
+
+		if (!known || strlen(known) < LONG || strlen(known) > name->length + 1 || !strncmp(known, name->text, strlen(known)) || suggest_distance(name->text, known) != 1)
+			continue;
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_FOREIGN_NAME, expression->at, name->text);
+		diagnostics_help(checker->diagnostics, "did you mean '%s'? A field of that name is written trace.%s", known, name->text);
+		return;
+	}
+}
+
 static void field(struct checker *checker, struct expression *expression, struct name name)
 {
 	const struct clause *clause = checker->clause;
@@ -126,6 +151,8 @@ static void field(struct checker *checker, struct expression *expression, struct
 	if (*slot)
 		return;
 	*slot = compiled;
+	if (name.text == expression->name.text)
+		warn_field(checker, expression, &name);
 	compiled->fields = heap_grow(compiled->fields, compiled->field_count, sizeof(*compiled->fields));
 	compiled->fields[compiled->field_count++] = heap_copy(name.text, name.length);
 }

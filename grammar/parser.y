@@ -18,12 +18,6 @@
 
 struct lexer;
 
-/* The statements of a body, and how it ends. */
-struct body {
-	struct block block;
-	int angle_line; /* the line of the '>' that closed it; 0: it was a '}' */
-};
-
 struct pattern_list {
 	struct pattern *first, *last;
 };
@@ -36,14 +30,15 @@ struct pattern_list {
 	struct arguments arguments;
 	struct statement *statement;
 	struct block block;
-	struct body body;
 	struct pattern *pattern;
 	struct pattern_list patterns;
 	struct clause *clause;
 }
 
 %code {
-#include "lexer.h"
+#include <string.h>
+
+#include "habit.h"
 
 #define YYLLOC_DEFAULT(current, rhs, n) ((current) = location_join((rhs), (n)))
 
@@ -64,6 +59,32 @@ static void yyerror(const struct location *at, struct script *script, struct lex
 static const struct name no_name;
 static const struct arguments no_arguments;
 static const struct block no_block;
+
+/* Whether a part of the clause or definition that ends here could not be read. */
+static bool is_broken(const struct script *script, const struct lexer *lexer)
+{
+	return script->diagnostics->errors != lexer->errors;
+}
+
+static void add_clause(struct script *script, const struct lexer *lexer, struct clause *clause, struct block body)
+{
+	clause->has_body = true;
+	clause->body = body;
+	clause->broken = is_broken(script, lexer);
+	tree_add(script, clause);
+}
+
+/* a:b < $x = c > d: what follows the '>' is no clause that prints an event. */
+static void add_bodyless(struct script *script, struct lexer *lexer, struct clause *clause)
+{
+	if (lexer->angle_line == clause->at.line) {
+		diagnostics_add(script->diagnostics, DIAGNOSTIC_AFTER_ANGLE, clause->at, clause->first->text.text);
+		diagnostics_help(script->diagnostics, "a greater-than in a '<' body goes into parentheses");
+		lexer_skip_body(lexer);
+	}
+	clause->broken = is_broken(script, lexer);
+	tree_add(script, clause);
+}
 
 static struct statement *at_operator(struct statement *statement, enum operator operator, struct location at)
 {
@@ -88,8 +109,7 @@ static struct statement *at_operator(struct statement *statement, enum operator 
 %type <expression> NUMBER expression primary predicate
 %type <arguments> arguments argument_list keys parameters parameter_list
 %type <statement> simple compound if
-%type <block> block statements terminated
-%type <body> body
+%type <block> block statements terminated body
 %type <pattern> pattern
 %type <patterns> patterns
 %type <clause> head
@@ -111,7 +131,7 @@ static struct statement *at_operator(struct statement *statement, enum operator 
 
 script:
 	clauses
-|	clauses head                                    { tree_add(script, $head); }
+|	clauses head                                    { add_bodyless(script, lexer, $head); }
 |	clauses error
 ;
 
@@ -119,18 +139,18 @@ clauses:
 	%empty
 |	clauses SEMICOLON
 |	clauses definition
-|	clauses head SEMICOLON                          { tree_add(script, $head); }
-|	clauses head body                               { $head->has_body = true; $head->body = $body.block; $head->angle_line = $body.angle_line; tree_add(script, $head); }
+|	clauses head SEMICOLON                          { add_bodyless(script, lexer, $head); }
+|	clauses head body                               { add_clause(script, lexer, $head, $body); }
 |	clauses error SEMICOLON                         { yyerrok; }
 |	clauses error body                              { yyerrok; }
 |	clauses error '}'                               { yyerrok; }
 ;
 
 definition:
-	FN NAME OPEN parameters CLOSE block             { tree_function(script, @2, $2, $4, $6); }
-|	CONST NAME ASSIGN expression SEMICOLON          { tree_constant(script, @2, $2, $4); }
-|	ARG NAME ASSIGN expression SEMICOLON            { tree_parameter(script, @2, $2, $4); }
-|	ARG NAME SEMICOLON                              { tree_parameter(script, @2, $2, NULL); }
+	FN NAME OPEN parameters CLOSE block             { tree_function(script, @2, $2, $4, $6)->broken = is_broken(script, lexer); }
+|	CONST NAME ASSIGN expression SEMICOLON          { tree_constant(script, @2, $2, $4)->broken = is_broken(script, lexer); }
+|	ARG NAME ASSIGN expression SEMICOLON            { tree_parameter(script, @2, $2, $4)->broken = is_broken(script, lexer); }
+|	ARG NAME SEMICOLON                              { tree_parameter(script, @2, $2, NULL)->broken = is_broken(script, lexer); }
 |	IMPORT STRING SEMICOLON                         { import_source(script, @2, &$2); }
 ;
 
@@ -166,8 +186,8 @@ predicate:
 ;
 
 body:
-	'{' statements '}'                              { $$ = (struct body){ $2, 0 }; }
-|	ANGLE_OPEN statements ANGLE_CLOSE               { $$ = (struct body){ $2, @3.line }; }
+	block
+|	ANGLE_OPEN statements ANGLE_CLOSE               { $$ = $2; }
 ;
 
 block:
@@ -186,6 +206,14 @@ terminated:
 |	terminated simple SEMICOLON                     { $$ = tree_append($1, $2); }
 |	terminated compound                             { $$ = tree_append($1, $2); }
 |	terminated error SEMICOLON                      { yyerrok; $$ = $1; }
+|	terminated error broken                         { yyerrok; $$ = $1; }
+;
+
+/* The blocks of a statement whose head could not be read. */
+broken:
+	block
+|	block ELSE block
+|	block ELSE if
 ;
 
 simple:
@@ -321,7 +349,7 @@ static bool is_expected(const yysymbol_kind_t *expected, int count, yysymbol_kin
 }
 
 /* "expected ')' or ','": what could stand there, if that is little. */
-static void help_expected(struct script *script, const yysymbol_kind_t *expected, int count)
+static void help_expected(struct script *script, const struct lexer *lexer, const yysymbol_kind_t *expected, int count)
 {
 	enum { MOST = 4 };
 	char text[200] = "";
@@ -337,7 +365,12 @@ static void help_expected(struct script *script, const yysymbol_kind_t *expected
 
 		for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
 			if (is_expected(expected, count, ends[i].kind)) {
-				diagnostics_help(script->diagnostics, "expected an operator or %s", ends[i].text);
+				const int first = lexer->first.token;
+
+				if (ends[i].kind == YYSYMBOL_SEMICOLON && (first == CONST || first == ARG))
+					diagnostics_help(script->diagnostics, "expected an operator or ';'");
+				else
+					diagnostics_help(script->diagnostics, "expected an operator or %s", ends[i].text);
 				break;
 			}
 		}
@@ -377,18 +410,31 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct script *scr
 
 	if (found == YYSYMBOL_YYEOF && lexer_report_open(lexer))
 		return 0;
-	if (found == YYSYMBOL_YYEOF)
+	if (found == YYSYMBOL_YYEOF) {
 		diagnostics_add(diagnostics, DIAGNOSTIC_SYNTAX_END, at);
-	else
-		diagnostics_add(diagnostics, DIAGNOSTIC_SYNTAX, at, at.end_column - at.column, lexer->line_start + at.column - 1);
-	if (lexer->condition == yycpattern && lexer->angle_line == at.line && found != YYSYMBOL_ANGLE_CLOSE)
-		diagnostics_help(diagnostics, "the '>' before it closed the body: a greater-than in a '<' body goes into parentheses");
-	else if (found == YYSYMBOL_ASSIGN)
-		diagnostics_help(diagnostics, "a comparison is '=='; assignments are statements");
-	else if (lexer->comment.line && lexer->comment.line == lexer->before_line)
+		help_expected(script, lexer, expected, count);
+		return 0;
+	}
+
+	const struct expectation expectation = {
+		.block = count == 1 && !strcmp(yysymbol_name(expected[0]), "'{'"),
+		.parenthesis = is_expected(expected, count, YYSYMBOL_OPEN),
+		.semicolon = is_expected(expected, count, YYSYMBOL_SEMICOLON),
+		.value = is_expected(expected, count, YYSYMBOL_NUMBER),
+	};
+	struct habit habit;
+	const bool known = habit_find(lexer, &expectation, &habit);
+
+	if (habit.told)
+		return 0;
+	lexer->recovering = lexer->condition == yycpattern;
+	diagnostics_add(diagnostics, DIAGNOSTIC_SYNTAX, habit.blame.at, habit.blame.length, habit.blame.text);
+	if (lexer->comment.line && lexer->comment.line == lexer->before.at.end_line)
 		diagnostics_help(diagnostics, "the '//' in line %d begins a comment", lexer->comment.line);
+	else if (known)
+		diagnostics_help(diagnostics, "%s", habit.help);
 	else
-		help_expected(script, expected, count);
+		help_expected(script, lexer, expected, count);
 	return 0;
 }
 

@@ -109,6 +109,29 @@ static void split_process(struct checker *checker, struct clause *clause, struct
 		clause->last = other;
 }
 
+/* Probes of other tracers: nothing is wrong with the pattern, but it will hardly match. */
+static void warn_foreign(struct checker *checker, const struct pattern *pattern)
+{
+	static const char *const kinds[] = { "kprobe:", "kretprobe:", "uprobe:", "uretprobe:", "tracepoint:", "rawtracepoint:", "usdt:", "profile:hz:", "hardware:", "software:", "kfunc:", "fentry:", "fexit:",
+					     "syscall::", "fbt::", "pid$target:", "profile-", "dtrace:::" };
+	const char *text = pattern->text.text;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds) && !pattern->quoted; i++) {
+		if (strncmp(text, kinds[i], strlen(kinds[i])) != 0)
+			continue;
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_FOREIGN_PATTERN, pattern->at, text);
+		if (!strncmp(text, "usdt:", 5))
+			diagnostics_help(checker->diagnostics, "write provider:name alone");
+		else if (!strncmp(text, "profile", 7))
+			diagnostics_help(checker->diagnostics, "tick-10hz, tick-100ms and the like fire periodically, in jstrace itself");
+		else if (!strncmp(text, "dtrace", 6))
+			diagnostics_help(checker->diagnostics, "write BEGIN or END");
+		else
+			diagnostics_help(checker->diagnostics, "jstrace sees the probes that a program carries, and none of the kernel: jstrace -l lists them");
+		return;
+	}
+}
+
 const char *clause_name(const struct clause *clause)
 {
 	return clause->first->text.text;
@@ -126,6 +149,7 @@ void check_patterns(struct checker *checker, struct clause *clause)
 			special = pattern;
 		if (!pattern->is_special && !real)
 			real = pattern;
+		warn_foreign(checker, pattern);
 		if (!pattern->text.length) {
 			diagnostics_add(checker->diagnostics, DIAGNOSTIC_EMPTY_PATTERN, pattern->at);
 			diagnostics_help(checker->diagnostics, "all probes are *");

@@ -32,6 +32,13 @@ static size_t distance(const char *a, size_t a_length, const char *b, size_t b_l
 	return rows[a_length % 3][b_length];
 }
 
+size_t suggest_distance(const char *a, const char *b)
+{
+	const size_t a_length = strlen(a), b_length = strlen(b);
+
+	return a_length > LONGEST || b_length > LONGEST ? LONGEST : distance(a, a_length, b, b_length);
+}
+
 const char *suggest_name(const char *written, size_t length, const char *const *names, size_t count)
 {
 	const char *best = NULL;

@@ -207,7 +207,7 @@ void tree_add(struct script *script, struct clause *clause)
 	script->last = clause;
 }
 
-void tree_function(struct script *script, struct location at, struct name name, struct arguments parameters, struct block body)
+struct function *tree_function(struct script *script, struct location at, struct name name, struct arguments parameters, struct block body)
 {
 	struct function *function = arena_allocate(script->arena, sizeof(*function));
 
@@ -220,9 +220,11 @@ void tree_function(struct script *script, struct location at, struct name name, 
 	else
 		script->first_function = function;
 	script->last_function = function;
+	script->definitions_made++;
+	return function;
 }
 
-void tree_constant(struct script *script, struct location at, struct name name, struct expression *value)
+struct constant *tree_constant(struct script *script, struct location at, struct name name, struct expression *value)
 {
 	struct constant *constant = arena_allocate(script->arena, sizeof(*constant));
 
@@ -234,9 +236,11 @@ void tree_constant(struct script *script, struct location at, struct name name, 
 	else
 		script->first_constant = constant;
 	script->last_constant = constant;
+	script->definitions_made++;
+	return constant;
 }
 
-void tree_parameter(struct script *script, struct location at, struct name name, struct expression *value)
+struct parameter *tree_parameter(struct script *script, struct location at, struct name name, struct expression *value)
 {
 	struct parameter *parameter = arena_allocate(script->arena, sizeof(*parameter));
 
@@ -248,6 +252,8 @@ void tree_parameter(struct script *script, struct location at, struct name name,
 	else
 		script->first_parameter = parameter;
 	script->last_parameter = parameter;
+	script->definitions_made++;
+	return parameter;
 }
 
 const char *tree_operator(enum operator operator)

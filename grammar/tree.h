@@ -168,7 +168,7 @@ struct clause {
 	struct pattern *first, *last;
 	struct expression *predicate;
 	bool has_body;
-	int angle_line;            /* the line of the > that closed its body; 0: none did */
+	bool broken;               /* a part of it could not be read, which was reported: it is not checked */
 	struct block body;
 
 	/* by the check */
@@ -191,6 +191,7 @@ struct function {
 	struct location at;          /* of its name */
 	struct arguments parameters; /* LOCALs */
 	struct block body;
+	bool broken;                 /* as a clause's */
 
 	/* by the check */
 	enum definition_state state;
@@ -206,6 +207,7 @@ struct constant {
 	struct name name;
 	struct location at;
 	struct expression *value;
+	bool broken;                 /* as a clause's */
 
 	/* by the check */
 	enum definition_state state;
@@ -217,6 +219,7 @@ struct parameter {
 	struct name name;
 	struct location at;
 	struct expression *value;    /* NULL: it must be given. The check puts in what was given. */
+	bool broken;                 /* as a clause's */
 };
 
 struct script {
@@ -229,6 +232,7 @@ struct script {
 	struct constant *first_constant, *last_constant;
 	struct parameter *first_parameter, *last_parameter;
 	uint32_t imports;            /* how deep in imports the parser is */
+	uint32_t definitions_begun, definitions_made; /* fewer were made than begun: some could not be read */
 };
 
 /* Constructors; each sets the depth and reports, once, what is nested too deeply (the node is then replaced by an empty one). Context: any. */
@@ -250,17 +254,20 @@ struct pattern *tree_pattern(struct script *script, struct location at, struct n
 struct clause *tree_clause(struct script *script, struct location at, struct pattern *first, struct pattern *last);
 void tree_add(struct script *script, struct clause *clause);
 
-void tree_function(struct script *script, struct location at, struct name name, struct arguments parameters, struct block body);
-void tree_constant(struct script *script, struct location at, struct name name, struct expression *value);
-void tree_parameter(struct script *script, struct location at, struct name name, struct expression *value);
+struct function *tree_function(struct script *script, struct location at, struct name name, struct arguments parameters, struct block body);
+struct constant *tree_constant(struct script *script, struct location at, struct name name, struct expression *value);
+struct parameter *tree_parameter(struct script *script, struct location at, struct name name, struct expression *value);
 
 const char *tree_operator(enum operator operator);
 
 /* The value of a literal, perhaps with a minus before it; false: it is none. Context: any. */
 bool tree_literal(const struct expression *expression, struct jst_value *value);
 
-/* literal.c: a number as written, with its unit; false: it is none, and *problem says why (a static string). The whole text must be one. Context: any. */
-bool literal_parse(const char *text, size_t length, struct expression *literal, const char **problem);
+/*
+ * literal.c: a number as written, with its unit; false: it is none, and *problem says why (a static string). The whole text must be one.
+ * negative: a minus stands before it, which is not part of the text; then 9223372036854775808 is a number too and comes out as INT64_MIN, its own negative. Context: any.
+ */
+bool literal_parse(const char *text, size_t length, bool negative, struct expression *literal, const char **problem);
 
 /* lexer.re and parser.y: a text of script->compiled, by its index, to tree, behind what was parsed before. Problems go to the script's diagnostics; the tree is what could be made of the rest. Context: any. */
 void parse_source(struct script *script, int source);
