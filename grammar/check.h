@@ -115,10 +115,20 @@ void span_join(struct checker *checker);
 /* The sibling's pattern beside a reader's pattern, in the arena: "request:start" beside "request:end". */
 struct name span_sibling_pattern(struct arena *arena, const struct pattern *pattern, const struct name *sibling);
 
-/* unit.c: units of all expressions, variables, aggregations and records. After the check. */
+/* unit.c: units of all expressions, variables, aggregations and records, and warnings of what does not go together. After the check. */
 void unit_infer(struct checker *checker);
+/* And of one that is constant, before it is folded. */
+void unit_check(struct checker *checker, struct expression *expression);
 /* The unit of left operator right. */
 enum unit unit_of_operator(enum operator operator, enum unit left, enum unit right);
+
+/* unit_warn.c: warnings, each only if there is a reason. */
+void unit_warn_operator(struct checker *checker, enum operator operator, enum unit left, enum unit right, struct location at);
+/* Of values that one function compares. */
+void unit_warn_mixture(struct checker *checker, const char *what, enum unit left, enum unit right, struct location at);
+void unit_warn_update(struct checker *checker, enum jst_aggregation function, enum unit unit, struct location at);
+/* Of the variable with that sigil and name, which now takes a unit: told once, with where it took the other. */
+void unit_warn_assignment(struct checker *checker, const char *sigil, const char *name, struct unit_origin *origin, enum unit unit, struct location at);
 
 /* format.c: a printf format to pieces; reports unknown conversions. *values: how many arguments it takes. */
 struct format_piece *format_parse(struct checker *checker, const struct expression *format, uint32_t *count, uint32_t *values);

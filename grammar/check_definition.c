@@ -143,6 +143,7 @@ static void check_value(struct checker *checker, struct expression *value)
 		return;
 	}
 	check_expression(checker, value);
+	unit_check(checker, value);
 	fold(value);
 }
 

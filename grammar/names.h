@@ -7,6 +7,13 @@
 #include "table.h"
 #include "tree.h"
 
+/* Where a variable, an aggregation or a function first took a unit, and which; conflict: elsewhere it took another. */
+struct unit_origin {
+	enum unit unit;
+	struct location at;
+	bool conflict, told;
+};
+
 /* A global or a self. variable. Assigned somewhere in the script, that is what makes a name a variable. */
 struct variable {
 	struct variable *next;
@@ -22,6 +29,7 @@ struct variable {
 	bool all_int;               /* whatever is stored is provably an integer */
 	bool unit_known;
 	enum unit unit;
+	struct unit_origin origin;
 	uint32_t target_map, special_map;
 };
 
@@ -36,7 +44,9 @@ struct aggregation {
 	uint32_t keys;
 	bool unit_known;
 	enum unit unit;
+	struct unit_origin origin;
 	enum unit key_unit[JST_MAX_KEYS];
+	bool key_unit_known[JST_MAX_KEYS];
 };
 
 struct local {
@@ -46,6 +56,7 @@ struct local {
 	bool assigned;
 	bool unit_known;
 	enum unit unit;
+	struct unit_origin origin;
 	uint32_t reg;
 };
 
