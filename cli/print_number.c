@@ -38,6 +38,11 @@ static double magnitude(const struct printing *printing, const struct jst_result
 
 static bool barred(const struct printing *printing)
 {
+	const enum unit unit = printing->aggregation->unit;
+
+	/* The lengths of times since the boot, or since 1970, would all be the same. */
+	if (unit == UNIT_TIME_MONOTONIC || unit == UNIT_TIME_WALL)
+		return false;
 	if (jst_aggregation_info[printing->aggregation->function].shape != JST_SHAPE_LAST)
 		return true;
 	for (uint32_t i = 0; i < printing->shown; i++)
