@@ -125,6 +125,12 @@ static void free_record(struct compiled_record *record)
 	free(record->text);
 }
 
+static void free_names(struct compiled_names *names)
+{
+	free_strings(names->maps, names->map_count);
+	free(names->marks);
+}
+
 void compiled_free(struct compiled *compiled)
 {
 	struct diagnostics diagnostics;
@@ -147,6 +153,8 @@ void compiled_free(struct compiled *compiled)
 	free_strings(compiled->hiding, compiled->hiding_count);
 	jst_builder_free(compiled->target);
 	jst_builder_free(compiled->local);
+	free_names(&compiled->target_names);
+	free_names(&compiled->local_names);
 	free(compiled->target_sources);
 	free(compiled->local_sources);
 	free(compiled->aggregations);

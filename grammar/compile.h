@@ -102,6 +102,20 @@ struct compiled_clause {
 	enum clause_origin { CLAUSE_WRITTEN, CLAUSE_SPAN_REMOVAL, CLAUSE_SPAN_RECORDING } origin;
 };
 
+/* Where in the script the instructions of a clause come from, as far as the next of these: a statement, or the head of one that has a block. */
+struct compiled_mark {
+	uint32_t clause, insn;
+	int source, line, column, end_line, end_column;
+};
+
+/* What a program keeps that its format does not: for --dump. In the order of its clauses, and of its maps. */
+struct compiled_names {
+	struct compiled_mark *marks;
+	uint32_t mark_count;
+	char **maps;          /* "x", "self.x", "span start" */
+	uint32_t map_count;
+};
+
 /* A text that was compiled. */
 struct compiled_source {
 	char *name;           /* as diagnostics name it: "-e" or the path */
@@ -132,6 +146,7 @@ struct compiled {
 	struct jst_builder *local;
 	uint32_t target_clauses, local_clauses;
 	struct compiled_clause *target_sources, *local_sources; /* one a clause */
+	struct compiled_names target_names, local_names;
 	struct compiled_aggregation *aggregations; /* in order of first appearance */
 	uint32_t aggregation_count;
 	struct compiled_record *records;

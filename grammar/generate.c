@@ -9,6 +9,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+void generate_mark(struct generator *generator, struct location at)
+{
+	struct compiled *compiled = generator->checker->compiled;
+	struct compiled_names *names = generator->special ? &compiled->local_names : &compiled->target_names;
+
+	names->marks = heap_grow(names->marks, names->mark_count, sizeof(*names->marks));
+	names->marks[names->mark_count++] = (struct compiled_mark){ generator->index, generator->insns, at.source, at.line, at.column, at.end_line, at.end_column };
+}
+
+static uint32_t declare_map(struct jst_builder *builder, struct compiled_names *names, uint32_t flags, uint32_t keys, const char *kind, const struct name *name)
+{
+	const size_t length = strlen(kind);
+	char *text = heap_resize(NULL, length + name->length + 1);
+
+	memcpy(text, kind, length);
+	memcpy(text + length, name->text, name->length);
+	text[length + name->length] = '\0';
+	names->maps = heap_grow(names->maps, names->map_count, sizeof(*names->maps));
+	names->maps[names->map_count++] = text;
+	return jst_builder_map(builder, flags, keys);
+}
+
 static void declare(struct generator *generator)
 {
 	struct compiled *compiled = generator->checker->compiled;
@@ -32,16 +54,16 @@ static void declare(struct generator *generator)
 		uint32_t flags = variable->all_int ? JST_MAP_INT : 0, keys = variable->keys + variable->is_self;
 
 		if (variable->used_in_target)
-			variable->target_map = jst_builder_map(compiled->target, flags, keys);
+			variable->target_map = declare_map(compiled->target, &compiled->target_names, flags, keys, variable->is_self ? "self." : "", &variable->name);
 		if (variable->used_in_special)
-			variable->special_map = jst_builder_map(compiled->local, flags, keys);
+			variable->special_map = declare_map(compiled->local, &compiled->local_names, flags, keys, variable->is_self ? "self." : "", &variable->name);
 		if (!variable->used_in_target || !variable->used_in_special)
 			continue;
 		compiled->initials = heap_grow(compiled->initials, compiled->initial_count, sizeof(*compiled->initials));
 		compiled->initials[compiled->initial_count++] = (struct compiled_initial){ variable->special_map, variable->target_map, variable->keys };
 	}
 	for (struct span_table *table = generator->checker->tables; table; table = table->next)
-		table->map = jst_builder_map(compiled->target, JST_MAP_SPAN | JST_MAP_INT, table->spans->keys.count + table->by_prefix);
+		table->map = declare_map(compiled->target, &compiled->target_names, JST_MAP_SPAN | JST_MAP_INT, table->spans->keys.count + table->by_prefix, "span ", &table->spans->sibling);
 }
 
 /* Opens a clause in the program of its kind; returns its index. */
@@ -58,6 +80,7 @@ static uint32_t open_clause(struct generator *generator, const struct clause *cl
 	generator->frame = 0;
 	generator->insns = 0;
 	index = jst_builder_clause(generator->builder);
+	generator->index = index;
 	*clauses = heap_grow(*clauses, index, sizeof(**clauses));
 	(*clauses)[index] = (struct compiled_clause){ clause->at.source, clause->at.line, clause->at.column, origin };
 	if (special)
@@ -106,8 +129,10 @@ static void generate_clause(struct generator *generator, const struct clause *cl
 	}
 	for (uint32_t i = 0; i < clause->local_count; i++)
 		generate_insn(generator, JST_OP_NIL, i, 0, 0, 0);
-	if (clause->predicate)
+	if (clause->predicate) {
+		generate_mark(generator, clause->predicate->at);
 		generate_jump(generator, clause->predicate, false, &out);
+	}
 	if (clause->has_body)
 		generate_block(generator, &clause->body);
 	else

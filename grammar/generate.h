@@ -27,6 +27,7 @@ struct generator {
 	struct jst_builder *builder;
 	bool special;           /* the CLI's program */
 	const struct clause *clause;
+	uint32_t index;         /* of the clause in its program */
 	uint32_t frame, locals; /* registers frame … frame+locals-1: of the clause, or of the function that is being called */
 	uint32_t next, most;    /* first free register, and the most that were ever taken */
 	uint32_t insns;         /* of the clause */
@@ -38,6 +39,9 @@ struct generator {
 	uint32_t result;        /* where its value goes */
 	const struct statement *last; /* its last one */
 };
+
+/* generate.c: what follows comes from the place. */
+void generate_mark(struct generator *generator, struct location at);
 
 /* generate_expression.c */
 uint32_t generate_insn(struct generator *generator, enum jst_opcode op, uint32_t a, uint32_t b, uint32_t c, int64_t imm);

@@ -292,6 +292,7 @@ void generate_block(struct generator *generator, const struct block *block)
 	for (const struct statement *statement = block->first; statement && !generator->failed; statement = statement->next) {
 		uint32_t saved = generator->next;
 
+		generate_mark(generator, statement->at);
 		generate_statement(generator, statement);
 		generator->next = saved;
 	}
