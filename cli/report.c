@@ -11,7 +11,7 @@
 #include "messages.h"
 #include "times.h"
 
-enum { NAMES_MAX = 4096, SITES_MAX = 1 << 18 };
+enum { NAMES_MAX = 4096, SITES_MAX = 1 << 18, FIELDS_MAX = 64 };
 
 static const struct {
 	const char *reason, *option;
@@ -26,10 +26,18 @@ struct lost {
 	uint64_t losses[JST_LOSSES];
 };
 
+/* What is known of a field that a clause reads. */
+struct sought {
+	bool matched, found;     /* a probe of the clause was seen; one that has the field */
+	char *fields[FIELDS_MAX]; /* what those have instead, for suggestions */
+	size_t field_count;
+};
+
 struct report {
 	const struct compiled *compiled;
 	bool *pattern_matched, *span_matched;
 	bool *hiding_told;
+	struct sought *sought;   /* one for each of compiled->reads */
 	char **names;            /* different probe names seen, for suggestions and so that each is looked at once */
 	size_t name_count;
 	uint64_t seed;           /* of their hashes: targets choose the names, and must not choose which of them collide */
@@ -50,6 +58,7 @@ struct report *report_new(const struct compiled *compiled)
 	report->pattern_matched = message_allocate(compiled->pattern_count, sizeof(bool));
 	report->span_matched = message_allocate(compiled->span_count, sizeof(bool));
 	report->hiding_told = message_allocate(compiled->hiding_count, sizeof(bool));
+	report->sought = message_allocate(compiled->read_count, sizeof(*report->sought));
 	return report;
 }
 
@@ -64,6 +73,10 @@ void report_free(struct report *report)
 	free(report->pattern_matched);
 	free(report->span_matched);
 	free(report->hiding_told);
+	for (uint32_t i = 0; i < report->compiled->read_count; i++)
+		for (size_t field = 0; field < report->sought[i].field_count; field++)
+			free(report->sought[i].fields[field]);
+	free(report->sought);
 	free(report);
 }
 
@@ -153,12 +166,47 @@ static void tell_hidden(struct report *report, const struct jst_probe *probe)
 	}
 }
 
+static void keep_fields(struct sought *sought, const struct jst_probe *probe)
+{
+	for (uint32_t i = 0; i < probe->fields && sought->field_count < FIELDS_MAX; i++) {
+		const struct jst_string name = probe->field[i].name;
+		bool known = false;
+
+		for (size_t field = 0; field < sought->field_count; field++)
+			known |= strlen(sought->fields[field]) == name.length && memcmp(sought->fields[field], name.bytes, name.length) == 0;
+		if (!known)
+			sought->fields[sought->field_count++] = message_copy(name.bytes, name.length);
+	}
+}
+
+/* Which of the fields that the script reads the probe has. */
+static void seek_fields(struct report *report, const struct jst_probe *probe)
+{
+	const struct compiled *compiled = report->compiled;
+
+	for (uint32_t i = 0; i < compiled->read_count; i++) {
+		const struct compiled_read *read = &compiled->reads[i];
+		struct sought *sought = &report->sought[i];
+		bool watched = false;
+
+		for (uint32_t pattern = 0; !sought->found && !watched && pattern < read->patterns; pattern++)
+			watched = matches(compiled->patterns[read->first_pattern + pattern], probe->name);
+		if (!watched)
+			continue;
+		sought->matched = true;
+		sought->found = is_field(probe, read->field);
+		if (!sought->found)
+			keep_fields(sought, probe);
+	}
+}
+
 void report_sites(struct report *report, const struct target *target)
 {
 	report->attached = true;
 	for (uint32_t i = 0; i < target->site_count; i++) {
 		see(report, target->sites[i].probe.name);
 		tell_hidden(report, &target->sites[i].probe);
+		seek_fields(report, &target->sites[i].probe);
 	}
 	if (!target_has_memory(target) || target->state != TARGET_ENDED)
 		return;
@@ -213,6 +261,49 @@ void report_local_losses(struct report *report, const uint64_t losses[JST_LOSSES
 	add_losses(report, "jstrace", 0, losses);
 }
 
+/* What was meant by a field that no probe has: one that is there, or a builtin variable. */
+static const char *suggest_field(const struct sought *sought, const char *field)
+{
+	static const char *const builtins[] = {
+#define VARIABLE(name, text, alias, unit, where, meaning) text,
+#define FUNCTION(name, text, min, max, signature, unit, meaning)
+#include "builtin.def"
+#undef VARIABLE
+#undef FUNCTION
+	};
+	enum { BUILTINS = sizeof(builtins) / sizeof(builtins[0]) };
+	const char *names[FIELDS_MAX + BUILTINS];
+	size_t count = 0;
+
+	for (size_t i = 0; i < sought->field_count; i++)
+		names[count++] = sought->fields[i];
+	for (size_t i = 0; i < BUILTINS; i++)
+		if (builtins[i])
+			names[count++] = builtins[i];
+	return message_nearest(field, names, count);
+}
+
+static void report_missing_fields(const struct report *report)
+{
+	for (uint32_t i = 0; i < report->compiled->read_count; i++) {
+		const struct compiled_read *read = &report->compiled->reads[i];
+		const struct sought *sought = &report->sought[i];
+		const char *dot = strrchr(read->field, '.');
+
+		if (read->tested || !sought->matched || sought->found)
+			continue;
+
+		const char *near = suggest_field(sought, read->field);
+		char help[JST_MAX_FIELD_NAME + 64] = "";
+
+		if (near)
+			snprintf(help, sizeof(help), "; did you mean %s?", near);
+		else if (dot && strcmp(dot, ".length") == 0)
+			snprintf(help, sizeof(help), "; strlen(%.*s) is the length of a string", (int)(dot - read->field), read->field);
+		message_warning("%s:%d:%d: no probe of that clause has the field %s so far%s", report->compiled->sources[read->source].name, read->line, read->column, read->field, help);
+	}
+}
+
 void report_unmatched(struct report *report)
 {
 	if (!report->attached)
@@ -227,6 +318,7 @@ void report_unmatched(struct report *report)
 
 		message_warning("no probe matches %s in any traced process so far%s%s%s", pattern, near ? "; did you mean " : "; jstrace -l lists what there is", near ? near : "", near ? "?" : "");
 	}
+	report_missing_fields(report);
 }
 
 void report_spans(const struct report *report)

@@ -165,6 +165,8 @@ static void note_patterns(struct checker *checker, const struct clause *clause)
 {
 	struct compiled *compiled = checker->compiled;
 
+	checker->first_pattern = compiled->pattern_count;
+	checker->first_read = compiled->read_count;
 	for (const struct pattern *pattern = clause->first; pattern && !clause->is_special; pattern = pattern->next) {
 		compiled->patterns = heap_grow(compiled->patterns, compiled->pattern_count, sizeof(*compiled->patterns));
 		compiled->patterns[compiled->pattern_count++] = heap_copy(pattern->text.text, pattern->text.length);

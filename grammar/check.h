@@ -24,6 +24,8 @@ struct checker {
 	struct table locals;
 	struct local *last_local;
 	uint32_t loops;
+	uint32_t first_pattern, first_read; /* of the clause, in the compiled script */
+	bool tests;                /* what is being checked is what has() looks for */
 	uint32_t calls;            /* how deep in functions that are checked because another calls them */
 };
 

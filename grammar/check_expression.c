@@ -307,7 +307,9 @@ static void check_call(struct checker *checker, struct expression *expression)
 {
 	struct function *function = definitions_function(checker, expression);
 
+	checker->tests = !function && !strcmp(expression->name.text, functions[JST_FUNCTION_HAS].name);
 	check_list(checker, &expression->list);
+	checker->tests = false;
 	if (function) {
 		check_defined(checker, expression, function);
 		return;

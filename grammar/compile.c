@@ -151,6 +151,9 @@ void compiled_free(struct compiled *compiled)
 	free_strings(compiled->patterns, compiled->pattern_count);
 	free_strings(compiled->fields, compiled->field_count);
 	free_strings(compiled->hiding, compiled->hiding_count);
+	for (uint32_t i = 0; i < compiled->read_count; i++)
+		free(compiled->reads[i].field);
+	free(compiled->reads);
 	jst_builder_free(compiled->target);
 	jst_builder_free(compiled->local);
 	free_names(&compiled->target_names);

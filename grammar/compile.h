@@ -80,6 +80,14 @@ struct compiled_special {
 	bool flips;           /* it reads, prints, clears or zeroes an aggregation: it begins with one snapshot */
 };
 
+/* A clause reads a field: where it first does, and the patterns of the clause, in compiled->patterns. */
+struct compiled_read {
+	char *field;
+	uint32_t first_pattern, patterns;
+	bool tested;          /* by has(field): that it is missing is no surprise */
+	int source, line, column;
+};
+
 /* A variable assigned only in BEGIN and read in the targets: its entries are copied there as initial values. */
 struct compiled_initial {
 	uint32_t from;        /* map of the CLI's program */
@@ -161,6 +169,8 @@ struct compiled {
 	uint32_t pattern_count;
 	char **fields;                 /* names of fields read in target clauses */
 	uint32_t field_count;
+	struct compiled_read *reads;
+	uint32_t read_count;
 	char **hiding;                 /* names that mean a variable or a builtin in target clauses: a field so called is not what they read */
 	uint32_t hiding_count;
 	bool prints;                   /* the targets' program has records or exit: poll often */

@@ -123,6 +123,29 @@ static void warn_field(struct checker *checker, const struct expression *express
 	}
 }
 
+/* Notes that the clause reads the field, so that somebody who sees the probes can tell whether they have it. */
+static void note_read(struct checker *checker, const struct expression *expression, const struct name *name)
+{
+	struct compiled *compiled = checker->compiled;
+
+	for (uint32_t i = checker->first_read; i < compiled->read_count; i++) {
+		if (strcmp(compiled->reads[i].field, name->text) != 0)
+			continue;
+		compiled->reads[i].tested |= checker->tests;
+		return;
+	}
+	compiled->reads = heap_grow(compiled->reads, compiled->read_count, sizeof(*compiled->reads));
+	compiled->reads[compiled->read_count++] = (struct compiled_read){
+		.field = heap_copy(name->text, name->length),
+		.first_pattern = checker->first_pattern,
+		.patterns = compiled->pattern_count - checker->first_pattern,
+		.tested = checker->tests,
+		.source = expression->at.source,
+		.line = expression->at.line,
+		.column = expression->at.column,
+	};
+}
+
 static void field(struct checker *checker, struct expression *expression, struct name name)
 {
 	const struct clause *clause = checker->clause;
@@ -144,6 +167,8 @@ static void field(struct checker *checker, struct expression *expression, struct
 			diagnostics_help(checker->diagnostics, "and no variable of that name is assigned");
 		return;
 	}
+
+	note_read(checker, expression, &name);
 
 	void **slot = table_slot(&checker->fields, name.text, name.length);
 	struct compiled *compiled = checker->compiled;

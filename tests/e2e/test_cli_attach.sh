@@ -70,6 +70,13 @@ grep -q 'no data' "$work/misspelt.out" || fail "no 'no data'"
 jst hidden -p "$one" -e 'work:end < status = 1; path = 2; @n[status, path, trace.path, pid] = count() >'
 end_jst 0
 grep -q 'warning: status in this script is not the field status of work:end: write trace.status' "$work/hidden.err" || fail "a hidden field is not told"
+
+# A field that no probe of the clause has, with what is there instead; one that is asked for is no mistake, nor one that another clause's probe has.
+jst missing -p "$one" -e 'work:end < @a[stauts] = count(); @b = max(path.length); if (has(nope)) { @c[nope] = count() } @d[id] = count() > work:* < @e[status] = count() >'
+end_jst 0
+grep -q 'warning: -e:1:15: no probe of that clause has the field stauts so far; did you mean status?' "$work/missing.err" || fail "a misspelt field is not told"
+grep -q 'the field path.length so far; strlen(path) is the length of a string' "$work/missing.err" || fail "a length is not told"
+[ "$(grep -c 'has the field' "$work/missing.err")" = 2 ] || fail "fields are told that are there, or asked for"
 [ "$(grep -c warning "$work/hidden.err")" = 1 ] || fail "more is told than the one hidden field"
 
 # Losses are told with the option that raises the limit.
