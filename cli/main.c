@@ -15,6 +15,7 @@
 #include "options.h"
 #include "output.h"
 #include "script.h"
+#include "summary.h"
 #include "script_help.h"
 #include "trace.h"
 
@@ -78,7 +79,7 @@ static int dump(const struct script *script, const struct compiled *compiled, co
 }
 
 /* Everything that a run would need is made, and nothing is done. */
-static int check(const struct compiled *compiled)
+static int check(const struct compiled *compiled, const struct options *options)
 {
 	const char *limit = NULL;
 	struct jst_program *target = jst_builder_finish(compiled->target, &limit);
@@ -87,6 +88,8 @@ static int check(const struct compiled *compiled)
 
 	if (!fits)
 		message_error("the script is too large: more than %s", limit);
+	else if (options->verbose)
+		summary_tell(compiled, options);
 	free(target);
 	free(local);
 	return fits ? FINE : WRONG;
@@ -132,7 +135,7 @@ static int run(const struct script *script, struct compiled *compiled, const str
 		return dump(script, compiled, how, options);
 	if (compiled->errors)
 		return WRONG;
-	return options->action == ACTION_CHECK ? check(compiled) : trace(compiled, options);
+	return options->action == ACTION_CHECK ? check(compiled, options) : trace(compiled, options);
 }
 
 static int with_script(const struct options *options)

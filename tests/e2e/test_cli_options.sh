@@ -37,7 +37,17 @@ err "-e:1:22: error"
 err "did you mean 'hist'?"
 run 2 -n -e 'request:end < '
 run 0 -n -e 'request:end < @ = count() >'
-[ ! -s "$work/run.out" ] || fail "-n printed something"
+[ ! -s "$work/run.out" ] && [ ! -s "$work/run.err" ] || fail "-n printed something"
+run 0 -n -v -e 'BEGIN < n = 1 > request:end < @lat[path] = hist(now - start[id]); print(size) > tick-2s < print(@lat) >'
+err "watches request:end"
+err "reads the fields path, id, size"
+err "start[...] is the time of the last request:start"
+err "aggregates @lat: hist of durations, by 1 key"
+err "sends records: print"
+err "runs in jstrace itself: BEGIN, every 2.00s"
+err "10000 instructions a clause (--budget), 64.0MiB of memory"
+run 0 -n -v -e 'BEGIN < print(1) >'
+err "attaches to no process"
 run 2
 err "no script"
 run 2 --durtion 5 -e x
