@@ -134,6 +134,9 @@ static void note_read(struct checker *checker, const struct expression *expressi
 		compiled->reads[i].tested |= checker->tests;
 		return;
 	}
+	/* More fields than a program may have: it will be refused. */
+	if (compiled->read_count - checker->first_read >= JST_MAX_FIELDS)
+		return;
 	compiled->reads = heap_grow(compiled->reads, compiled->read_count, sizeof(*compiled->reads));
 	compiled->reads[compiled->read_count++] = (struct compiled_read){
 		.field = heap_copy(name->text, name->length),
