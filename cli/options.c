@@ -182,6 +182,19 @@ static bool parse_named(struct options *options, const char *text)
 	return true;
 }
 
+/* What to do instead of tracing: one thing. */
+static bool set_action(struct options *options, enum options_action action)
+{
+	static const char *const names[] = { [ACTION_CHECK] = "-n", [ACTION_DUMP] = "-d", [ACTION_LIST] = "-l" };
+
+	if (options->action != ACTION_TRACE && options->action != action) {
+		message_error("%s and %s exclude each other", names[options->action], names[action]);
+		return false;
+	}
+	options->action = action;
+	return true;
+}
+
 static bool take(struct options *options, enum option_id id, const char *argument)
 {
 	static const char *const dumps[] = { "tokens", "tree", "bytecode" };
@@ -196,16 +209,13 @@ static bool take(struct options *options, enum option_id id, const char *argumen
 	case OPTION_ARG:
 		return parse_named(options, argument);
 	case OPTION_CHECK:
-		options->action = ACTION_CHECK;
-		return true;
+		return set_action(options, ACTION_CHECK);
 	case OPTION_DUMP:
 		word = parse_word("dump", argument, dumps, 3);
-		options->action = ACTION_DUMP;
 		options->dump = (enum options_dump)word;
-		return word >= 0;
+		return word >= 0 && set_action(options, ACTION_DUMP);
 	case OPTION_LIST:
-		options->action = ACTION_LIST;
-		return true;
+		return set_action(options, ACTION_LIST);
 	case OPTION_PID:
 		return parse_pids(options, argument);
 	case OPTION_TITLE:

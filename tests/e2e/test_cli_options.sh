@@ -54,8 +54,18 @@ run 2 --durtion 5 -e x
 err "did you mean '--duration'?"
 run 2 -e 'BEGIN < exit() >' --memory much
 err "from 64KiB to 32GiB, not 'much'"
+run 2 -l -n
+err "-l and -n exclude each other"
 run 0 --help
 out "Exit codes"
+for action in --help -V "--help $work/script.jst"; do
+	code=0
+	# The action and its script are words.
+	# shellcheck disable=SC2086
+	"$jstrace" $action >/dev/full 2>"$work/run.err" || code=$?
+	[ "$code" = 1 ] || fail "$action to a full disk: exit code $code"
+	err "cannot write to standard output: No space left"
+done
 run 0 -V
 out "jstrace "
 

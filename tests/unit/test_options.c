@@ -149,6 +149,8 @@ START_TEST(slips)
 	check_refused("", "no script");
 	check_refused("-l -e x", "-l lists");
 	check_refused("-q -v -e x", "exclude");
+	check_refused("-l -n", "-l and -n exclude each other");
+	check_refused("-n -l", "-n and -l exclude each other");
 }
 END_TEST
 
@@ -167,6 +169,8 @@ START_TEST(actions)
 	options_free(&options);
 	ck_assert(parse("-n x.jst"));
 	ck_assert_int_eq(options.action, ACTION_CHECK);
+	options_free(&options);
+	ck_assert(parse("-n -n x.jst"));
 	options_free(&options);
 	ck_assert(parse("--help"));
 	ck_assert_int_eq(options.action, ACTION_HELP);
