@@ -78,6 +78,32 @@ static int dump(const struct script *script, const struct compiled *compiled, co
 	return close_output(&output, good ? FINE : WRONG);
 }
 
+/* The output is opened only when there is something to write: it may be the script's own file. */
+static int format(const struct script *script, const struct compile_options *how, const struct options *options)
+{
+	char *text = NULL;
+	size_t length = 0;
+	FILE *file = open_memstream(&text, &length);
+	struct compiled *compiled = file ? fmt_script(script->text, script->length, how, file) : NULL;
+	struct output output;
+	int code = WRONG;
+
+	if (!file || fclose(file) != 0) {
+		message_error("cannot format the script: %s", strerror(errno));
+		code = FAILED;
+	} else if (compiled->errors) {
+		compiled_report(compiled, stderr);
+	} else if (!open_output(&output, options)) {
+		code = FAILED;
+	} else {
+		fwrite(text, 1, length, output.file);
+		code = close_output(&output, FINE);
+	}
+	compiled_free(compiled);
+	free(text);
+	return code;
+}
+
 /* Everything that a run would need is made, and nothing is done. */
 static int check(const struct compiled *compiled, const struct options *options)
 {
@@ -156,8 +182,15 @@ static int with_script(const struct options *options)
 		.named_count = (uint32_t)options->named_count,
 		.import = library_import,
 	};
-	struct compiled *compiled = compile(script.text, script.length, &how);
 	int code = WRONG;
+
+	if (options->action == ACTION_FMT) {
+		code = format(&script, &how, options);
+		script_free(&script);
+		return code;
+	}
+
+	struct compiled *compiled = compile(script.text, script.length, &how);
 
 	if (options->action == ACTION_HELP) {
 		script_help(compiled, stdout);

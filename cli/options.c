@@ -185,7 +185,7 @@ static bool parse_named(struct options *options, const char *text)
 /* What to do instead of tracing: one thing. */
 static bool set_action(struct options *options, enum options_action action)
 {
-	static const char *const names[] = { [ACTION_CHECK] = "-n", [ACTION_DUMP] = "-d", [ACTION_LIST] = "-l" };
+	static const char *const names[] = { [ACTION_CHECK] = "-n", [ACTION_DUMP] = "-d", [ACTION_FMT] = "--fmt", [ACTION_LIST] = "-l" };
 
 	if (options->action != ACTION_TRACE && options->action != action) {
 		message_error("%s and %s exclude each other", names[options->action], names[action]);
@@ -214,6 +214,8 @@ static bool take(struct options *options, enum option_id id, const char *argumen
 		word = parse_word("dump", argument, dumps, 3);
 		options->dump = (enum options_dump)word;
 		return word >= 0 && set_action(options, ACTION_DUMP);
+	case OPTION_FMT:
+		return set_action(options, ACTION_FMT);
 	case OPTION_LIST:
 		return set_action(options, ACTION_LIST);
 	case OPTION_PID:
@@ -318,6 +320,10 @@ static bool combine(struct options *options, int argc, char **argv)
 		message_error("-l lists probes and runs nothing: leave out -e, or -l");
 		return false;
 	}
+	if (options->action == ACTION_FMT && argc) {
+		message_error("--fmt prints one script: leave out '%s'", *argv);
+		return false;
+	}
 	if (options->quiet && options->verbose) {
 		message_error("-q and -v exclude each other");
 		return false;
@@ -403,7 +409,8 @@ void options_help(FILE *out)
 	      "Usage: jstrace [OPTION]... -e PROGRAM [ARGUMENT]...\n"
 	      "       jstrace [OPTION]... SCRIPT [ARGUMENT]...     a SCRIPT of - is standard input\n"
 	      "       jstrace [OPTION]... -l [PATTERN]...\n"
-	      "       jstrace --help SCRIPT\n\n"
+	      "       jstrace --help SCRIPT\n"
+	      "       jstrace --fmt SCRIPT [-o SCRIPT]\n\n"
 	      "The arguments are $1, $2 ... of the script; those with names are given by --arg. Options may stand anywhere; after -- there are only arguments.\n", out);
 	for (size_t i = 0; i < ROWS; i++) {
 		const struct row *row = &rows[i];

@@ -12,7 +12,7 @@
 
 #include "output.h"
 
-enum options_action { ACTION_TRACE, ACTION_CHECK, ACTION_DUMP, ACTION_LIST, ACTION_HELP, ACTION_VERSION };
+enum options_action { ACTION_TRACE, ACTION_CHECK, ACTION_DUMP, ACTION_FMT, ACTION_LIST, ACTION_HELP, ACTION_VERSION };
 enum options_dump { DUMP_TOKENS, DUMP_TREE, DUMP_BYTECODE };
 
 struct options {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "fmt.h"
 
 /* The default of a parameter as it is written, as far as it stands in one line, and the comment behind it. */
 static void note_parameter(struct compiled *compiled, const struct parameter *parameter)
@@ -91,7 +92,29 @@ struct compiled *compiled_new(const char *text, size_t length, const struct comp
 	return compiled;
 }
 
-struct compiled *compile(const char *text, size_t length, const struct compile_options *options)
+/* Imports are not read: as if each were empty. */
+static bool import_nothing(void *context, const char *name, const char *from, struct compiled_source *source, const char **problem)
+{
+	(void)context;
+	(void)from;
+	(void)problem;
+	*source = (struct compiled_source){ .name = heap_copy(name, strlen(name)), .identity = heap_copy("", 0), .text = heap_copy("", 0) };
+	return true;
+}
+
+static void fmt_text(struct compiled *compiled, const struct compile_options *options, struct diagnostics *diagnostics, FILE *out)
+{
+	struct arena arena = { 0 };
+	struct script script = { .arena = &arena, .diagnostics = diagnostics, .options = options, .compiled = compiled };
+
+	parse_source(&script, 0);
+	if (!diagnostics->errors)
+		fmt_print(&script, out);
+	arena_fini(&arena);
+}
+
+/* out: where the script's layout is printed; NULL: it is compiled instead. */
+static struct compiled *start(const char *text, size_t length, const struct compile_options *options, FILE *out)
 {
 	const bool too_large = length > LARGEST_SCRIPT;
 	struct compiled *compiled = compiled_new(too_large ? "" : text, too_large ? 0 : length, options);
@@ -99,6 +122,8 @@ struct compiled *compile(const char *text, size_t length, const struct compile_o
 
 	if (too_large)
 		diagnostics_add(&diagnostics, DIAGNOSTIC_SCRIPT_TOO_LARGE, (struct location){ 1, 1, 1, 1, 0 }, LARGEST_SCRIPT >> 10);
+	else if (out)
+		fmt_text(compiled, options, &diagnostics, out);
 	else
 		compile_text(compiled, options, &diagnostics);
 	diagnostics_sort(&diagnostics);
@@ -106,6 +131,18 @@ struct compiled *compile(const char *text, size_t length, const struct compile_o
 	compiled->diagnostic_count = diagnostics.count;
 	compiled->errors = diagnostics.errors;
 	return compiled;
+}
+
+struct compiled *compile(const char *text, size_t length, const struct compile_options *options)
+{
+	return start(text, length, options, NULL);
+}
+
+struct compiled *fmt_script(const char *text, size_t length, const struct compile_options *options, FILE *out)
+{
+	struct compile_options alone = { .file = options->file, .identity = options->identity, .import = import_nothing };
+
+	return start(text, length, &alone, out);
 }
 
 static void free_strings(char **strings, uint32_t count)

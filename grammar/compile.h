@@ -219,4 +219,10 @@ bool dump_tokens(const char *text, size_t length, FILE *out);
 bool dump_tree(const char *text, size_t length, const struct compile_options *options, FILE *out);
 bool dump_bytecode(const struct compiled *compiled, FILE *out);
 
+/*
+ * For --fmt: prints the script in its one layout (see fmt.c), which means the same. It need only parse: what names mean is not asked, and imports are not read. What is returned holds its diagnostics and no program; if there are
+ * errors nothing was printed. Never NULL, to be freed. Context: any.
+ */
+struct compiled *fmt_script(const char *text, size_t length, const struct compile_options *options, FILE *out);
+
 #endif

@@ -9,6 +9,9 @@
 
 enum { LEXER_NESTING = 200 };
 
+/* A token that the grammar does not know. */
+enum { LEXER_COMMENT = -3 };
+
 enum lexer_condition { yycpattern, yycpredicate, yycbody };
 
 /* A bracket that is open; its base is the body, the predicate or the definition itself ('{', '<', '/' or 'd'). */
@@ -50,6 +53,7 @@ struct lexer {
 	char closers[LEXER_NESTING]; /* brackets that the next tokens close, for a clause that began inside a body */
 	uint32_t closer_count;
 	bool ends_clause;          /* the next token is a ';' that nobody wrote */
+	bool keeps_comments;       /* comments are handed over as LEXER_COMMENT, not left out; lexer_init() leaves it false */
 };
 
 union YYSTYPE;
@@ -57,8 +61,11 @@ union YYSTYPE;
 /* Starts at the beginning of text, which is terminated by a NUL that length leaves out. Context: any. */
 void lexer_init(struct lexer *lexer, struct script *script, int source, const char *text, size_t length);
 
-/* The next token and its place; 0 at the end. What is no token is reported and comes out as YYerror. Context: any. */
+/* The next token and its place; its text ends at lexer->cursor; 0 at the end. What is no token is reported and comes out as YYerror. Context: any. */
 int lexer_next(union YYSTYPE *value, struct location *at, struct lexer *lexer);
+
+/* Whether an operand may have ended with the token, so that a '-' behind it is no sign. Context: any. */
+bool lexer_ends_operand(int token);
 
 /* After a mistake: goes on at the place, with nothing open; or inside the body, with no parenthesis open. Context: any. */
 void lexer_leave_to(struct lexer *lexer, const char *to);

@@ -16,8 +16,6 @@
 void lexer_init(struct lexer *lexer, struct script *script, int source, const char *text, size_t length)
 {
 	*lexer = (struct lexer){ .script = script, .source = source, .cursor = text, .limit = text + length, .line_start = text, .line = 1, .begins = true };
-	if (length > 1 && text[0] == '#' && text[1] == '!')
-		lexer->cursor = memchr(text, '\n', length) ? memchr(text, '\n', length) : text + length;
 }
 
 /* ---- places ---- */
@@ -259,8 +257,7 @@ static int junk(struct lexer *lexer, const char *from)
 	return unexpected(lexer, from, lexer_place(lexer, from));
 }
 
-/* Whether an operand may have ended with the token, so that a '-' behind it is no sign. */
-static bool ends_operand(int token)
+bool lexer_ends_operand(int token)
 {
 	switch (token) {
 	case NAME:
@@ -287,7 +284,7 @@ static bool ends_operand(int token)
 /* Every token passes here on its way to the parser. */
 static int pass(struct lexer *lexer, int token, const char *start, struct location at)
 {
-	lexer->negative = token == '-' && !ends_operand(lexer->current.token);
+	lexer->negative = token == '-' && !lexer_ends_operand(lexer->current.token);
 	lexer->before = lexer->current;
 	lexer->current = (struct word){ token, start, (int)(lexer->cursor - start), at };
 	if (lexer->begins) {
@@ -367,8 +364,8 @@ again:
 
 /*!re2c
 	<*> blank            { lexer->cursor = cursor; count_lines(lexer, start); goto again; }
-	<*> line_comment     { lexer->cursor = cursor; note_comment(lexer, start); goto again; }
-	<*> block_comment    { lexer->cursor = cursor; count_lines(lexer, start); goto again; }
+	<*> line_comment     { TAKE; note_comment(lexer, start); if (lexer->keeps_comments) return LEXER_COMMENT; goto again; }
+	<*> block_comment    { TAKE; count_lines(lexer, start); if (lexer->keeps_comments) return LEXER_COMMENT; goto again; }
 	<*> "/*"             {
 		lexer->cursor = cursor;
 		diagnostics_add(lexer->script->diagnostics, DIAGNOSTIC_UNCLOSED_COMMENT, lexer_place(lexer, start));

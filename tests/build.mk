@@ -132,7 +132,8 @@ check: check-setup
 
 # ---- golden tests of the compiler ----
 
-$(B)/tests/golden/driver: $(B)/tests/golden/driver.o $(B)/grammar.a $(B)/runtime.a
+$(B)/tests/golden/fmt_check.o: $(B)/grammar/parser.c
+$(B)/tests/golden/driver: $(B)/tests/golden/driver.o $(B)/tests/golden/fmt_check.o $(B)/grammar.a $(B)/runtime.a
 	$(say) LD $@
 	$(Q)$(CC) -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm $(LDLIBS)
 build/check/golden.result: build/tests/golden/driver

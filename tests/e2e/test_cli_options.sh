@@ -76,6 +76,27 @@ for mode in tokens tree bytecode; do
 done
 run 2 -d bytecode -e 'request:end < '
 
+# The layout: from -e, a file or standard input, to standard output or a file, which may be the script itself. What does not parse is printed nowhere; what does not compile is.
+run 0 --fmt -e 'request:end<@lat=hist(now-start[id])>'
+[ "$(cat "$work/run.out")" = 'request:end { @lat = hist(now - start[id]); }' ] || fail "--fmt printed something else: $(cat "$work/run.out")"
+[ ! -s "$work/run.err" ] || fail "--fmt said something"
+echo 'a:b{x=1}' | "$jstrace" --fmt - >"$work/run.out" || fail "--fmt does not read standard input"
+[ "$(cat "$work/run.out")" = 'a:b { x = 1; }' ] || fail "--fmt of standard input printed something else"
+printf 'import "missing.jst";\na:b{  # why\nmissing($1);}' >"$work/layout.jst"
+run 0 --fmt "$work/layout.jst" -o "$work/layout.jst"
+[ ! -s "$work/run.out" ] || fail "--fmt -o wrote to standard output"
+printf 'import "missing.jst";\n\na:b { # why\n  missing($1);\n}\n' | cmp - "$work/layout.jst" || fail "--fmt -o wrote something else"
+echo 'a:b { x = }' >"$work/broken.jst"
+run 2 --fmt "$work/broken.jst" -o "$work/broken.jst"
+err "broken.jst:1:11: error: unexpected '}'"
+[ "$(cat "$work/broken.jst")" = 'a:b { x = }' ] || fail "--fmt -o changed what does not parse"
+run 2 --fmt "$work/broken.jst"
+[ ! -s "$work/run.out" ] || fail "--fmt printed what does not parse"
+run 1 --fmt -o "$work/no/such/place" -e 'a:b;'
+err "cannot open"
+run 1 --fmt -o /dev/full -e 'a:b;'
+err "cannot write the results: No space left"
+
 # Output: a file, a full disk, a reader that has gone.
 run 0 -o "$work/file" -e 'BEGIN < printf("kept\n") >'
 [ "$(cat "$work/file")" = kept ] || fail "-o did not write"

@@ -1,12 +1,13 @@
 /*
  * What the golden tests of the compiler run: driver MODE [ARGUMENT… | --arg=NAME=VALUE…], the script on standard input. MODE is a dump (tokens, tree, bytecode) or check, which prints what the
- * compiled script holds, or tags, which prints the tag of each diagnostic and nothing else. Diagnostics go to standard output too. A program that the verifier refuses is a failure of the test whatever it expects.
+ * compiled script holds, or fmt, which prints the script in its layout, or fmt-check, which prints what that breaks (fmt_check.h), or tags, which prints the tag of each diagnostic and nothing else. Diagnostics go to standard output too. A program that the verifier refuses is a failure of the test whatever it expects.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "compile.h"
+#include "fmt_check.h"
 #include "verify.h"
 
 static char *read_all(FILE *in, size_t *length)
@@ -145,7 +146,15 @@ int main(int argc, char **argv)
 			arguments[options.argument_count++] = argv[i];
 	}
 
-	struct compiled *compiled = compile(text, length, &options);
+	if (!strcmp(mode, "fmt-check")) {
+		const bool good = fmt_check(text, length, &options, stdout);
+
+		free(text);
+		return good ? 0 : 1;
+	}
+
+	const bool only_fmt = !strcmp(mode, "fmt");
+	struct compiled *compiled = only_fmt ? fmt_script(text, length, &options, stdout) : compile(text, length, &options);
 	int status = compiled->errors ? 1 : 0;
 
 	if (!strcmp(mode, "tags")) {
@@ -161,10 +170,10 @@ int main(int argc, char **argv)
 		dump_tree(text, length, &options, stdout);
 	else if (!strcmp(mode, "bytecode"))
 		dump_bytecode(compiled, stdout);
-	else if (!compiled->errors)
+	else if (!compiled->errors && !only_fmt)
 		print_compiled(compiled);
 	compiled_report(compiled, stdout);
-	if (!compiled->errors)
+	if (!compiled->errors && !only_fmt)
 		status = verify(compiled->target, "target") | verify(compiled->local, "local");
 	compiled_free(compiled);
 	free(text);

@@ -151,6 +151,10 @@ START_TEST(slips)
 	check_refused("-q -v -e x", "exclude");
 	check_refused("-l -n", "-l and -n exclude each other");
 	check_refused("-n -l", "-n and -l exclude each other");
+	check_refused("-d tree --fmt x.jst", "-d and --fmt exclude each other");
+	check_refused("--fmt x.jst y.jst", "leave out 'y.jst'");
+	check_refused("--fmt -e x y", "leave out 'y'");
+	check_refused("--fmt", "no script");
 }
 END_TEST
 
@@ -171,6 +175,11 @@ START_TEST(actions)
 	ck_assert_int_eq(options.action, ACTION_CHECK);
 	options_free(&options);
 	ck_assert(parse("-n -n x.jst"));
+	options_free(&options);
+	ck_assert(parse("--fmt x.jst -o x.jst"));
+	ck_assert_int_eq(options.action, ACTION_FMT);
+	ck_assert_str_eq(options.script, "x.jst");
+	ck_assert_str_eq(options.output, "x.jst");
 	options_free(&options);
 	ck_assert(parse("--help"));
 	ck_assert_int_eq(options.action, ACTION_HELP);
