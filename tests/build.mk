@@ -5,6 +5,7 @@
 #     tests/e2e/test_NAME.sh      real processes; exit code 77 skips
 #     tests/stress/stress_NAME.c  a program that tries hard for some seconds and exits 0 or 1; also under ASan+UBSan and TSan
 #     tests/layers.sh             who may include and export what
+#     tests/editors.sh            what the files for editors know of the language
 
 # $(call test-names,FOLDER,PATTERN,SUFFIX): unit/test_cell …
 test-names = $(patsubst tests/%$(3),%,$(wildcard tests/$(1)/$(2)$(3)))
@@ -26,6 +27,7 @@ valgrind-names := $(filter-out $(addprefix unit/test_,attach clock find interlea
 valgrind-results := $(patsubst unit/%,build/check/valgrind/%.result,$(valgrind-names))
 golden-results := $(if $(wildcard tests/golden/run),build/check/golden.result)
 layers-results := build/check/layers.result
+editors-results := build/check/editors.result
 
 # ---- building them ----
 
@@ -77,6 +79,8 @@ build/check/e2e/%.result: tests/e2e/%.sh programs force
 	@tests/tally.sh $@ 'e2e/$*' $<
 build/check/layers.result: programs force
 	@CC='$(CC)' tests/tally.sh $@ layers tests/layers.sh
+build/check/editors.result: force
+	@tests/tally.sh $@ editors tests/editors.sh
 
 # $(call run,VARIANT,RESULTS): builds and runs; what cannot be built has no RESULT, and the sum says so.
 # Without -j it takes as many jobs as there are CPUs.
@@ -84,13 +88,16 @@ jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 run = +$(Q)rm -f $(2); $(if $(strip $(2)),$(MAKE) --no-print-directory $(jobs) -k $(if $(1),VARIANT=$(1)) $(2) || :)
 sum = @tests/tally.sh --sum $(1)
 
-.PHONY: check check-setup check-layers check-unit check-golden check-e2e check-stress check-asan check-tsan check-valgrind
+.PHONY: check check-setup check-layers check-editors check-unit check-golden check-e2e check-stress check-asan check-tsan check-valgrind
 check-setup:
 	@tests/setup.sh check
 
 check-layers: check-setup
 	$(call run,,$(layers-results))
 	$(call sum,$(layers-results))
+check-editors:
+	$(call run,,$(editors-results))
+	$(call sum,$(editors-results))
 check-unit: check-setup
 	$(call run,,$(unit-results))
 	$(call sum,$(unit-results))
@@ -122,13 +129,13 @@ run-asan:
 run-tsan:
 	$(call run,tsan,$(tsan-results))
 check: check-setup
-	$(call run,,$(layers-results) $(unit-results))
+	$(call run,,$(layers-results) $(editors-results) $(unit-results))
 	$(call run,,$(golden-results))
 	+$(Q)$(MAKE) --no-print-directory $(jobs) run-asan run-tsan run-valgrind
 	$(call run,,$(stress-results))
 	$(Q)rm -f $(e2e-results)
 	+$(if $(e2e-results),$(Q)$(MAKE) --no-print-directory -k -j1 $(e2e-results) || :)
-	$(call sum,$(layers-results) $(unit-results) $(golden-results) $(valgrind-results) $(asan-results) $(tsan-results) $(stress-results) $(e2e-results))
+	$(call sum,$(layers-results) $(editors-results) $(unit-results) $(golden-results) $(valgrind-results) $(asan-results) $(tsan-results) $(stress-results) $(e2e-results))
 
 # ---- golden tests of the compiler ----
 
