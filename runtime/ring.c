@@ -44,39 +44,73 @@ static bool has_room(struct jst_ring *ring, uint64_t head, uint64_t need, const 
 	return head - position + need <= ring->size;
 }
 
-bool jst_ring_write(struct jst_memory *memory, struct jst_slot *slot, const _Atomic uint64_t *tails, struct jst_record record, const struct jst_value *values, uint32_t count)
+/* The place of a record of that size behind head, which is moved on to it; NULL: there is none, which was counted. */
+static unsigned char *find_place(struct jst_memory *memory, struct jst_slot *slot, const _Atomic uint64_t *tails, uint64_t size, struct jst_ring **ring, uint64_t *head)
 {
-	const uint32_t string_size = memory->header->string_size;
-	const uint64_t size = sizeof(record) + (uint64_t)jst_key_size(values, count, string_size);
-	struct jst_ring *ring = ring_of(memory, slot);
-	bool cut = false;
-
-	if (!ring || size > ring->size) {
+	*ring = ring_of(memory, slot);
+	if (!*ring || size > (*ring)->size) {
 		jst_slot_lose(slot, JST_LOSS_RECORDS);
-		return false;
+		return NULL;
 	}
-	uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
-	const uint64_t place = head & (ring->size - 1);
-	const uint64_t skip = place + size > ring->size ? ring->size - place : 0;
-	if (!has_room(ring, head, skip + size, tails ? &tails[slot - memory->slots] : NULL)) {
+	*head = atomic_load_explicit(&(*ring)->head, memory_order_relaxed);
+	const uint64_t place = *head & ((*ring)->size - 1);
+	const uint64_t skip = place + size > (*ring)->size ? (*ring)->size - place : 0;
+	if (!has_room(*ring, *head, skip + size, tails ? &tails[slot - memory->slots] : NULL)) {
 		jst_slot_lose(slot, JST_LOSS_RECORDS);
-		return false;
+		return NULL;
 	}
 	if (skip) {
 		/* No record wraps; the first two words of a header fit wherever one may begin. */
 		const uint32_t filler[2] = { (uint32_t)skip, JST_RECORD_SKIP };
-		memcpy(ring->data + place, filler, sizeof(filler));
-		head += skip;
+		memcpy((*ring)->data + place, filler, sizeof(filler));
+		*head += skip;
 	}
-	unsigned char *at = ring->data + (head & (ring->size - 1));
-	jst_key_encode(at + sizeof(record), (uint32_t)(size - sizeof(record)), values, count, string_size, &cut);
-	record.size = (uint32_t)size;
+	return (*ring)->data + (*head & ((*ring)->size - 1));
+}
+
+uint64_t jst_record_size(const struct jst_memory *memory, const struct jst_value *values, uint32_t count)
+{
+	return sizeof(struct jst_record) + (uint64_t)jst_key_size(values, count, memory->header->string_size);
+}
+
+void jst_record_encode(const struct jst_memory *memory, struct jst_slot *slot, void *at, uint32_t size, struct jst_record record, const struct jst_value *values, uint32_t count)
+{
+	bool cut = false;
+
+	jst_key_encode((unsigned char *)at + sizeof(record), size - (uint32_t)sizeof(record), values, count, memory->header->string_size, &cut);
+	record.size = size;
 	record.values = (uint16_t)count;
 	if (cut) {
 		record.flags |= JST_RECORD_CUT;
 		jst_slot_lose(slot, JST_LOSS_STRINGS);
 	}
 	memcpy(at, &record, sizeof(record));
+}
+
+bool jst_ring_write(struct jst_memory *memory, struct jst_slot *slot, const _Atomic uint64_t *tails, struct jst_record record, const struct jst_value *values, uint32_t count)
+{
+	const uint64_t size = jst_record_size(memory, values, count);
+	struct jst_ring *ring;
+	uint64_t head;
+	unsigned char *at = find_place(memory, slot, tails, size, &ring, &head);
+
+	if (!at)
+		return false;
+	jst_record_encode(memory, slot, at, (uint32_t)size, record, values, count);
+	/* Pairs with the acquire in jst_ring_read(). */
+	atomic_store_explicit(&ring->head, head + size, memory_order_release);
+	return true;
+}
+
+bool jst_ring_append(struct jst_memory *memory, struct jst_slot *slot, const _Atomic uint64_t *tails, const void *record, uint32_t size)
+{
+	struct jst_ring *ring;
+	uint64_t head;
+	unsigned char *at = find_place(memory, slot, tails, size, &ring, &head);
+
+	if (!at)
+		return false;
+	memcpy(at, record, size);
 	/* Pairs with the acquire in jst_ring_read(). */
 	atomic_store_explicit(&ring->head, head + size, memory_order_release);
 	return true;

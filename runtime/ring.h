@@ -5,6 +5,8 @@
  * reader's positions lie in a second memfd, an array of one 64-bit word a slot, which the writer reads only when the ring seems full, and takes an impossible value for full.
  *
  *     position 0 … size-1, modulo size:  | record | record | … | SKIP to the end |      each 8-byte aligned, none wraps
+ *
+ * A record is encoded in its place in the ring, or elsewhere first and copied there later (speculation.h).
  */
 #ifndef JST_RING_H
 #define JST_RING_H
@@ -36,8 +38,17 @@ struct jst_record {
 
 enum { JST_RECORD_CUT = 1 };
 
+/* Bytes of a record with the values, a multiple of 8. Context: any. */
+uint64_t jst_record_size(const struct jst_memory *memory, const struct jst_value *values, uint32_t count);
+
+/* Writes the record with the values to `at`, 8-aligned and as large as jst_record_size() says; record as for jst_ring_write(). Strings are cut at string_size and counted. Context: probe, owner of the slot. */
+void jst_record_encode(const struct jst_memory *memory, struct jst_slot *slot, void *at, uint32_t size, struct jst_record record, const struct jst_value *values, uint32_t count);
+
 /* Appends a record with the values; record carries now, timestamp, tid, site, index. tails: the reader's positions, or NULL where there is no reader yet. Strings are cut at string_size and counted. False: dropped, counted. Context: probe, owner of the slot. */
 bool jst_ring_write(struct jst_memory *memory, struct jst_slot *slot, const _Atomic uint64_t *tails, struct jst_record record, const struct jst_value *values, uint32_t count);
+
+/* Appends a copy of an encoded record of that size. False: dropped, counted. Context: as above. */
+bool jst_ring_append(struct jst_memory *memory, struct jst_slot *slot, const _Atomic uint64_t *tails, const void *record, uint32_t size);
 
 /* Reading, in the CLI: a copy of the ring's next record. The ring is not trusted. */
 struct jst_ring_reader {
