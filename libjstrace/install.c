@@ -87,14 +87,15 @@ static bool reads_comm(const struct jst_program *program)
 	return false;
 }
 
-static void populate(struct jst_memory *memory)
+/* From that offset of the heap on. */
+static void populate(struct jst_memory *memory, uint64_t from)
 {
-	const uint64_t start = memory->header->heap_offset & ~UINT64_C(4095);
+	const uint64_t start = from & ~UINT64_C(4095), permit = atomic_load_explicit(&memory->header->permit, memory_order_relaxed);
 	uint64_t size = memory->header->size - start;
 
 	if (size > POPULATED)
 		size = POPULATED;
-	if (size > atomic_load_explicit(&memory->header->permit, memory_order_relaxed) - start)
+	if (permit < start || size > permit - start)
 		return;
 	/* Where there is no memory to be had, touching would be death, and probes will find the permit lowered. */
 	if (madvise(memory->base + start, size, MADV_POPULATE_WRITE) == 0 || errno != EINVAL)
@@ -154,7 +155,12 @@ static void fill_header(struct jst_installed *installed, struct jst_clock *clock
 	jst_clock_start(clock, &header->clock);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	header->start = now.tv_sec * 1000000000LL + now.tv_nsec;
-	populate(&installed->run.memory);
+	populate(&installed->run.memory, header->heap_offset);
+	/* What was laid out there may be larger than that; chunks and rings come behind it. */
+	const uint64_t used = atomic_load_explicit(&header->heap_used, memory_order_relaxed);
+
+	if (used > header->heap_offset + POPULATED && used < header->size)
+		populate(&installed->run.memory, used);
 	jst_session_initialise(&installed->run);
 }
 

@@ -153,7 +153,7 @@ static void count_torn(const struct jst_thread *thread)
 
 		if (!(inside & 1))
 			continue;
-		atomic_store_explicit(&slot->inside, inside + 1, memory_order_release); /* pairs with the CLI's acquire after our death */
+		atomic_store_explicit(&slot->inside, inside + 1, memory_order_release); /* pairs with the CLI's acquire after our death, and with that in runtime/speculation.c */
 		jst_slot_lose(slot, JST_LOSS_TORN);
 	}
 }

@@ -11,6 +11,7 @@
 
 #include "map.h"
 #include "ring.h"
+#include "speculation.h"
 
 enum {
 	HEAP_ALIGN = 64,
@@ -24,7 +25,7 @@ static uint64_t align(uint64_t size, uint64_t to)
 
 size_t jst_memory_minimum(const struct jst_program *program, uint32_t ring_size)
 {
-	return JST_MAPS_OFFSET + HEAP_ALIGN + jst_map_minimum(program) + sizeof(struct jst_ring) + ring_size + HEAP_MINIMUM;
+	return JST_MAPS_OFFSET + HEAP_ALIGN + jst_map_minimum(program) + jst_speculation_minimum(program) + sizeof(struct jst_ring) + ring_size + HEAP_MINIMUM;
 }
 
 bool jst_memory_init(struct jst_memory *memory, void *base, const struct jst_program *program, const struct jst_memory_options *options)
@@ -49,7 +50,7 @@ bool jst_memory_init(struct jst_memory *memory, void *base, const struct jst_pro
 	memory->base = base;
 	memory->header = header;
 	memory->slots = (struct jst_slot *)(memory->base + JST_SLOTS_OFFSET);
-	return jst_map_init(memory, program);
+	return jst_map_init(memory, program) && jst_speculation_init(memory, program);
 }
 
 jst_ref jst_memory_take(struct jst_memory *memory, uint64_t size)

@@ -82,6 +82,7 @@ struct jst_memory_header {
 
 	_Alignas(64) char title[64];    /* process title, NUL-terminated; sampled by the agent */
 	char hostname[65];
+	jst_ref speculations;           /* struct jst_speculation_table (speculation.h); 0: the program does not speculate */
 };
 
 /* What a bank is doing. WRITING → CLOSED (agent, after a flip, the owner seen outside) → RECYCLING → WRITING with a later generation. Pairs: store-release by the agent, load-acquire by the CLI and the owner. */

@@ -47,6 +47,11 @@ uint32_t jst_program_insn_flags(const struct jst_program *program, const struct 
 		return JST_PROGRAM_RECORDS | JST_PROGRAM_CLOCK;
 	case JST_OP_EXIT:
 		return JST_PROGRAM_RECORDS;
+	case JST_OP_SPECULATE:
+	case JST_OP_DISCARD:
+		return JST_PROGRAM_SPECULATES;
+	case JST_OP_COMMIT:
+		return JST_PROGRAM_SPECULATES | JST_PROGRAM_RECORDS;
 	default:
 		return 0;
 	}

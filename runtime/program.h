@@ -107,8 +107,9 @@ struct jst_program {
 };
 
 enum {
-	JST_PROGRAM_RECORDS = 1, /* has RECORD, EVENT or EXIT: somebody must look often */
+	JST_PROGRAM_RECORDS = 1, /* has RECORD, EVENT, COMMIT or EXIT: somebody must look often */
 	JST_PROGRAM_CLOCK = 2,   /* reads now, timestamp or elapsed, or has records or last() */
+	JST_PROGRAM_SPECULATES = 4, /* has SPECULATE, COMMIT or DISCARD: the session's memory has a table for what is held */
 };
 
 struct jst_string_ref {

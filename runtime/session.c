@@ -33,8 +33,8 @@ void jst_session_claim(struct jst_session *session, const struct jst_runner *run
 	jst_slot_open(&session->memory, slot);
 	slot->serial = runner->serial;
 	slot->random = 0;
-	/* An owner that died inside an event left it odd. */
-	atomic_store_explicit(&slot->inside, (atomic_load_explicit(&slot->inside, memory_order_relaxed) + 1) & ~1U, memory_order_relaxed);
+	/* An owner that died inside an event left it odd. Release as in leave(). */
+	atomic_store_explicit(&slot->inside, (atomic_load_explicit(&slot->inside, memory_order_relaxed) + 1) & ~1U, memory_order_release);
 	atomic_store_explicit(&slot->tid, runner->tid, memory_order_relaxed);
 
 	/* Pairs with the acquire loads of the agent and the CLI: who counts the slot sees its banks' generations. */
@@ -44,7 +44,7 @@ void jst_session_claim(struct jst_session *session, const struct jst_runner *run
 		;
 }
 
-/* Marks the slot as inside an event, for a reader after the thread's death only: order among this thread's stores is all that is needed. */
+/* Marks the slot as inside an event, for a reader after the thread's death, where order among this thread's stores is all that is needed, and for who finds an entry of the slot's among speculations. */
 static inline void enter(struct jst_slot *slot, uint32_t count)
 {
 	atomic_store_explicit(&slot->inside, count, memory_order_relaxed);
@@ -53,8 +53,8 @@ static inline void enter(struct jst_slot *slot, uint32_t count)
 
 static inline void leave(struct jst_slot *slot, uint32_t count)
 {
-	atomic_signal_fence(memory_order_seq_cst);
-	atomic_store_explicit(&slot->inside, count, memory_order_relaxed);
+	/* Pairs with the acquire in speculation.c: whoever sees the event over sees all that it did. */
+	atomic_store_explicit(&slot->inside, count, memory_order_release);
 }
 
 static inline void prepare(struct jst_run *run, struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words)

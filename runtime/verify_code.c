@@ -215,6 +215,9 @@ static uint8_t written(const struct walk *walk, const struct jst_insn *insn, con
 	case JST_OP_AGGREGATE:
 	case JST_OP_RECORD:
 	case JST_OP_EVENT:
+	case JST_OP_SPECULATE:
+	case JST_OP_COMMIT:
+	case JST_OP_DISCARD:
 	case JST_OP_EXIT:
 	case JST_OP_RETURN:
 	case JST_OPCODES:

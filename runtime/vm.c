@@ -279,6 +279,11 @@ static __attribute__((noinline)) uint64_t record(struct jst_run *run, const stru
 		}
 		values = fields;
 	}
+	if (unlikely(run->speculates)) {
+		if (!jst_speculation_key_is_nil(&run->speculation))
+			jst_speculation_hold(&run->session->memory, run->slot, &run->speculation, &header, values, count);
+		return length;
+	}
 	jst_ring_write(&run->session->memory, run->slot, run->session->tails, header, values, count);
 	return length;
 }
@@ -337,6 +342,7 @@ void jst_vm_run(struct jst_run *run, const struct jst_clause_decl *clause)
 	int64_t remaining = (int64_t)run->session->budget - clause->insns;
 
 	run->used = 0;
+	run->speculates = false;
 	if (unlikely(remaining < 0))
 		goto spent;
 	goto *handlers[insn->op];
@@ -550,6 +556,18 @@ op_RECORD:
 	NEXT;
 op_EVENT:
 	CHARGE(record(run, insn, NULL));
+	NEXT;
+op_SPECULATE:
+	CHARGE(length_of(&A, 1));
+	jst_run_speculate(run, &A);
+	NEXT;
+op_COMMIT:
+	CHARGE(length_of(&A, 1));
+	CHARGE(jst_run_commit(run, &A));
+	NEXT;
+op_DISCARD:
+	CHARGE(length_of(&A, 1));
+	jst_run_discard(run, &A);
 	NEXT;
 op_EXIT:
 	ask_exit(run, &A);

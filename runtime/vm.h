@@ -6,6 +6,7 @@
 
 #include "map.h"
 #include "session.h"
+#include "speculation.h"
 
 /* All that a run needs; filled once an event by session.c. */
 struct jst_run {
@@ -22,6 +23,8 @@ struct jst_run {
 	char *scratch;       /* 8-byte aligned; strings made by the run, then as much room again for encoded keys */
 	uint32_t room;       /* bytes for the strings */
 	uint32_t used;       /* of them; starts at 0 with each clause. Strings read from maps may reach into the room for keys */
+	bool speculates;     /* since this clause's SPECULATE: what it ships is held under … */
+	struct jst_speculation_key speculation; /* … this key; nil: nowhere */
 	struct jst_map_access map; /* all but decl and index, which the instruction sets */
 };
 
@@ -34,6 +37,11 @@ struct jst_value jst_builtin_call(struct jst_run *run, enum jst_function functio
 
 /* size bytes of the run's scratch, or NULL and LOSS_SCRATCH. */
 char *jst_run_scratch(struct jst_run *run, uint32_t size);
+
+/* vm_speculation.c: SPECULATE, COMMIT and DISCARD. Commit returns the bytes it copied, charged to the budget. Context: probe. */
+void jst_run_speculate(struct jst_run *run, const struct jst_value *id);
+uint32_t jst_run_commit(struct jst_run *run, const struct jst_value *id);
+void jst_run_discard(struct jst_run *run, const struct jst_value *id);
 
 /* value.c, number.c: comparisons and text, shared by VM, builtins and the CLI. */
 enum { JST_VALUE_TEXT = 32 };  /* room that any number's text needs */

@@ -88,8 +88,11 @@ static struct jst_program *rich_program(void)
 	insn(builder, JST_OP_MAPADD, 6, 0, 0, counter);
 	insn(builder, JST_OP_MAPSUB, 6, 0, 0, counter);
 	insn(builder, JST_OP_MAPDELETE, 0, 0, 1, span);
+	insn(builder, JST_OP_SPECULATE, 0, 0, 0, 0);
 	insn(builder, JST_OP_RECORD, 0, 0, 2, record);
+	insn(builder, JST_OP_COMMIT, 0, 0, 0, 0);
 	insn(builder, JST_OP_EVENT, 0, 0, 0, event);
+	insn(builder, JST_OP_DISCARD, 1, 0, 0, 0);
 	insn(builder, JST_OP_RETURN, 0, 0, 0, 0);
 
 	/* Strings, functions and all variables. */
@@ -231,7 +234,8 @@ CHANGE(section_overflows, program->sections[JST_SECTION_CODE].count = JST_PROGRA
 CHANGE(gap_used, program->sections[JST_SECTION_STRINGS].count -= 3) /* what was a string is now in the gap */
 CHANGE(bytes_behind, program->sections[JST_SECTION_CODE].count--)
 CHANGE(flags_missing, program->flags &= ~(uint32_t)JST_PROGRAM_CLOCK)
-CHANGE(flags_more, program->flags |= 4)
+CHANGE(flags_speculates, program->flags &= ~(uint32_t)JST_PROGRAM_SPECULATES)
+CHANGE(flags_more, program->flags |= 8)
 
 /* A program whose last section ends in a gap: an odd number of strings' bytes and nothing else. */
 START_TEST(the_gap_after_the_last_section)
@@ -270,6 +274,7 @@ START_TEST(section_bounds)
 	expect(gap_used, "is not zero");
 	expect(bytes_behind, "follow the last section");
 	expect(flags_missing, "flags do not agree");
+	expect(flags_speculates, "flags do not agree");
 	expect(flags_more, "flags do not agree");
 }
 END_TEST
@@ -499,6 +504,12 @@ START_TEST(operands)
 	REFUSE("no map 2", 0, 1, { JST_OP_MAPSET, 0, 0, 0, 2 }, RETURN_INSN);
 	REFUSE("no record 1", 0, 1, { JST_OP_RECORD, 0, 0, 0, 1 }, RETURN_INSN);
 	REFUSE("no record -2", 0, 1, { JST_OP_EVENT, 0, 0, 0, -2 }, RETURN_INSN);
+	REFUSE("no register 1", 0, 1, { JST_OP_SPECULATE, 1, 0, 0, 0 }, RETURN_INSN);
+	REFUSE("no register 1", 0, 1, { JST_OP_COMMIT, 1, 0, 0, 0 }, RETURN_INSN);
+	REFUSE("no register 1", 0, 1, { JST_OP_DISCARD, 1, 0, 0, 0 }, RETURN_INSN);
+	REFUSE("is not zero", 1, 1, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_SPECULATE, 0, 1, 0, 0 }, RETURN_INSN);
+	REFUSE("is not zero", 1, 1, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_COMMIT, 0, 0, 1, 0 }, RETURN_INSN);
+	REFUSE("is not zero", 1, 1, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_DISCARD, 0, 0, 0, 1 }, RETURN_INSN);
 	REFUSE("no function", 0, 1, { JST_OP_CALL, 0, 0, 0, JST_FUNCTIONS }, RETURN_INSN);
 	REFUSE("leaves the clause", 0, 1, { JST_OP_JUMP, 0, 0, 0, 2 }, RETURN_INSN);
 	REFUSE("leaves the clause", 0, 1, { JST_OP_JUMP, 0, 0, 0, -1 }, RETURN_INSN);
@@ -544,6 +555,12 @@ START_TEST(registers_are_written_before_they_are_read)
 	REFUSE("register 1 may be read", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_ADD, 0, 1, 0, 0 }, RETURN_INSN);
 	REFUSE("register 0 may be read", 0, 2, { JST_OP_JTRUE, 0, 0, 0, 0 }, RETURN_INSN);
 	REFUSE("register 0 may be read", 0, 2, { JST_OP_EXIT, 0, 0, 0, 0 });
+	REFUSE("register 0 may be read", 0, 2, { JST_OP_SPECULATE, 0, 0, 0, 0 }, RETURN_INSN);
+	REFUSE("register 1 may be read", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_COMMIT, 1, 0, 0, 0 }, RETURN_INSN);
+	REFUSE("register 1 may be read", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_DISCARD, 1, 0, 0, 0 }, RETURN_INSN);
+	/* They write nothing. */
+	REFUSE("register 1 may be read", 2, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_SPECULATE, 0, 0, 0, 0 }, { JST_OP_MOVE, 0, 1, 0, 0 }, RETURN_INSN);
+	REFUSE("runs off", 1, 1, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_COMMIT, 0, 0, 0, 0 });
 	REFUSE("register 1 may be read", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_MAPGET, 0, 1, 1, 0 }, RETURN_INSN);
 	REFUSE("register 1 may be read", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_MAPSET, 0, 1, 1, 0 }, RETURN_INSN);
 	REFUSE("register 1 may be read", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_MAPSET, 1, 0, 1, 0 }, RETURN_INSN);
@@ -824,7 +841,7 @@ START_TEST(mutations)
 		for (uint32_t n = 1 + pick(3); n > 0; n--)
 			mutate(program, whole->sections);
 		/* The flags are made to fit where that can be told, so that what is behind them is reached. */
-		program->flags = JST_PROGRAM_CLOCK | JST_PROGRAM_RECORDS;
+		program->flags = JST_PROGRAM_CLOCK | JST_PROGRAM_RECORDS | JST_PROGRAM_SPECULATES;
 		program->checksum = jst_program_checksum(program, whole->size);
 		if (jst_verify(program, whole->size, scratch, JST_VERIFY_SCRATCH, &error)) {
 			accepted++;

@@ -5,7 +5,10 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <math.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -762,6 +765,213 @@ START_TEST(records_and_events)
 }
 END_TEST
 
+/* The indices of the records that have arrived since the last look. */
+static unsigned arrived(struct machine *m, struct jst_ring_reader *reader, uint32_t *indices)
+{
+	union { struct jst_record header; uint64_t bytes[512]; } buffer;
+	const jst_ref ring = atomic_load(&m->session.memory.slots[0].ring);
+	unsigned count = 0;
+
+	while (ring && jst_ring_read(reader, ring, &buffer, sizeof(buffer)) > 0)
+		indices[count++] = buffer.header.index;
+	return count;
+}
+
+/* What a clause ships after its speculate is held until another commits it; what it ships before, and what other clauses ship, is not. */
+START_TEST(speculations)
+{
+	struct machine m;
+	uint32_t indices[16];
+
+	machine_open(&m);
+	machine_field(&m, "id", JST_FIELD_INT);
+	machine_field(&m, "what", JST_FIELD_INT);
+	for (int i = 0; i < 7; i++)
+		jst_builder_record(m.builder, i == 2 ? 1 : 0);
+	const int32_t id = (int32_t)jst_builder_field(m.builder, "id", 2), what = (int32_t)jst_builder_field(m.builder, "what", 4);
+
+	machine_add(&m, JST_OP_RECORD, 0, 0, 0, 0);
+	machine_add(&m, JST_OP_FIELD, 0, 0, 0, id);
+	machine_add(&m, JST_OP_SPECULATE, 0, 0, 0, 0);
+	machine_add(&m, JST_OP_EVENT, 0, 0, 0, 1);
+	machine_add(&m, JST_OP_RECORD, 0, 0, 1, 2);
+	machine_add(&m, JST_OP_RETURN, 0, 0, 0, 0);
+	/* The next clause begins as if nothing had been said. what 1: commit, 2: discard, 3: both in a clause that speculates itself. */
+	jst_builder_clause(m.builder);
+	jst_builder_pattern(m.builder, "*", 1, JST_PATTERN_GLOB);
+	jst_builder_registers(m.builder, 4);
+	machine_add(&m, JST_OP_FIELD, 0, 0, 0, id);
+	machine_add(&m, JST_OP_FIELD, 1, 0, 0, what);
+	machine_add(&m, JST_OP_INT, 2, 0, 0, 1);
+	machine_add(&m, JST_OP_EQ, 3, 1, 2, 0);
+	machine_add(&m, JST_OP_JFALSE, 3, 0, 0, 6);
+	machine_add(&m, JST_OP_COMMIT, 0, 0, 0, 0);
+	machine_add(&m, JST_OP_INT, 2, 0, 0, 2);
+	machine_add(&m, JST_OP_EQ, 3, 1, 2, 0);
+	machine_add(&m, JST_OP_JFALSE, 3, 0, 0, 10);
+	machine_add(&m, JST_OP_DISCARD, 0, 0, 0, 0);
+	machine_add(&m, JST_OP_INT, 2, 0, 0, 3);
+	machine_add(&m, JST_OP_EQ, 3, 1, 2, 0);
+	machine_add(&m, JST_OP_JFALSE, 3, 0, 0, 22);
+	machine_add(&m, JST_OP_SPECULATE, 0, 0, 0, 0);
+	machine_add(&m, JST_OP_RECORD, 0, 0, 0, 3);
+	machine_add(&m, JST_OP_COMMIT, 2, 0, 0, 0); /* of another key: this one goes on */
+	machine_add(&m, JST_OP_RECORD, 0, 0, 0, 3);
+	machine_add(&m, JST_OP_COMMIT, 0, 0, 0, 0);
+	machine_add(&m, JST_OP_RECORD, 0, 0, 0, 4); /* ships */
+	machine_add(&m, JST_OP_SPECULATE, 0, 0, 0, 0);
+	machine_add(&m, JST_OP_RECORD, 0, 0, 0, 5);
+	machine_add(&m, JST_OP_DISCARD, 0, 0, 0, 0);
+	machine_add(&m, JST_OP_RECORD, 0, 0, 0, 6);
+	machine_start(&m);
+	ck_assert_uint_eq(m.program->flags, JST_PROGRAM_RECORDS | JST_PROGRAM_CLOCK | JST_PROGRAM_SPECULATES);
+	struct jst_ring_reader reader = { m.base, m.options.size, 0 };
+#define EXPECT(...)                                                                                  \
+	do {                                                                                         \
+		const uint32_t wanted[] = { __VA_ARGS__ };                                           \
+		machine_fire(&m);                                                                    \
+		ck_assert_uint_eq(arrived(&m, &reader, indices), sizeof(wanted) / sizeof(wanted[0])); \
+		ck_assert_mem_eq(indices, wanted, sizeof(wanted));                                   \
+	} while (0)
+
+	m.words[0] = 7;
+	EXPECT(0, 6);
+	EXPECT(0, 6);
+	m.words[0] = 8;
+	EXPECT(0, 6);
+	m.words[1] = 1;
+	EXPECT(0, 1, 2, 1, 2, 6);
+	m.words[0] = 7;
+	m.words[1] = 2;
+	EXPECT(0, 6);
+	m.words[1] = 1;
+	EXPECT(0, 1, 2, 6);
+	m.words[1] = 3;
+	EXPECT(0, 1, 2, 3, 3, 4, 6);
+#undef EXPECT
+	ck_assert_uint_eq(machine_losses(&m), 0);
+	machine_close(&m);
+}
+END_TEST
+
+static sigjmp_buf out_of_event;
+
+static void leave_event(int signal_number)
+{
+	(void)signal_number;
+	siglongjmp(out_of_event, 1);
+}
+
+/* The program's own handler leaves the event while it is writing to a speculation: no later event finds it locked, and what was half held never ships. */
+START_TEST(a_speculation_is_left_in_its_middle)
+{
+	struct machine m;
+	uint32_t indices[4];
+	char *page = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct jst_slot *slot;
+
+	machine_open(&m);
+	machine_field(&m, "data", JST_FIELD_BYTES);
+	jst_builder_record(m.builder, 0);
+	jst_builder_record(m.builder, 0);
+	machine_add(&m, JST_OP_INT, 0, 0, 0, 1);
+	machine_add(&m, JST_OP_SPECULATE, 0, 0, 0, 0);
+	machine_add(&m, JST_OP_RECORD, 0, 0, 0, 0);
+	machine_add(&m, JST_OP_EVENT, 0, 0, 0, 1);
+	machine_add(&m, JST_OP_RETURN, 0, 0, 0, 0);
+	jst_builder_clause(m.builder);
+	jst_builder_registers(m.builder, 1);
+	machine_add(&m, JST_OP_INT, 0, 0, 0, 1);
+	machine_add(&m, JST_OP_COMMIT, 0, 0, 0, 0);
+	machine_start(&m);
+	slot = &m.session.memory.slots[0];
+	m.words[0] = (uint64_t)(uintptr_t)page;
+	m.words[1] = 16;
+	signal(SIGSEGV, leave_event);
+	if (sigsetjmp(out_of_event, 1) == 0) {
+		machine_fire(&m);
+		ck_abort_msg("the page was read");
+	}
+	signal(SIGSEGV, SIG_DFL);
+	ck_assert_uint_eq(atomic_load(&slot->inside) & 1, 1);
+	/* As the thread's next entry does. */
+	atomic_fetch_add(&slot->inside, 1);
+	m.words[0] = (uint64_t)(uintptr_t) "0123456789abcdef";
+	machine_fire(&m);
+	ck_assert_uint_eq(machine_loss(&m, JST_LOSS_SPECULATIONS), 1);
+	ck_assert_uint_eq(machine_losses(&m), 1);
+	jst_session_clause(&m.session, &m.runner, &m.binding, m.words, 1);
+	struct jst_ring_reader reader = { m.base, m.options.size, 0 };
+
+	ck_assert_uint_eq(arrived(&m, &reader, indices), 2);
+	ck_assert_uint_eq(indices[0], 0);
+	ck_assert_uint_eq(indices[1], 1);
+	munmap(page, 4096);
+	machine_close(&m);
+}
+END_TEST
+
+/* Under nil nothing is held, and nothing shipped either. */
+START_TEST(speculating_under_nil)
+{
+	struct machine m;
+	uint32_t indices[4];
+
+	machine_open(&m);
+	jst_builder_record(m.builder, 0);
+	jst_builder_record(m.builder, 0);
+	machine_add(&m, JST_OP_NIL, 0, 0, 0, 0);
+	machine_add(&m, JST_OP_SPECULATE, 0, 0, 0, 0);
+	machine_add(&m, JST_OP_RECORD, 0, 0, 0, 0);
+	machine_add(&m, JST_OP_EVENT, 0, 0, 0, 0);
+	machine_add(&m, JST_OP_COMMIT, 0, 0, 0, 0);
+	machine_add(&m, JST_OP_RECORD, 0, 0, 0, 1);
+	machine_add(&m, JST_OP_DISCARD, 0, 0, 0, 0);
+	machine_start_and_fire(&m);
+	struct jst_ring_reader reader = { m.base, m.options.size, 0 };
+
+	ck_assert_uint_eq(arrived(&m, &reader, indices), 1);
+	ck_assert_uint_eq(indices[0], 1);
+	ck_assert_uint_eq(machine_loss(&m, JST_LOSS_SKIPPED), 3);
+	ck_assert_uint_eq(machine_losses(&m), 3);
+	machine_close(&m);
+}
+END_TEST
+
+/* A commit is charged what it copies, and an id that is a string its length. */
+START_TEST(speculations_are_charged)
+{
+	static char text[256];
+	struct machine m;
+	int needed = 0;
+
+	memset(text, 'x', sizeof(text));
+	for (int string = 0; string < 2; string++) {
+		machine_open(&m);
+		jst_builder_record(m.builder, 0);
+		jst_builder_record(m.builder, 1);
+		if (string)
+			machine_load(&m, 0, jst_value_string(text, sizeof(text)));
+		else
+			machine_add(&m, JST_OP_INT, 0, 0, 0, 1);
+		machine_add(&m, JST_OP_SPECULATE, 0, 0, 0, 0);
+		for (int i = 0; i < 8; i++)
+			machine_add(&m, JST_OP_RECORD, 0, 0, 0, 0);
+		machine_add(&m, JST_OP_COMMIT, 0, 0, 0, 0);
+		machine_start(&m);
+		/* 12 instructions, 8 * 40 bytes copied, and the string once for each that looks at it. */
+		needed = 12 + 8 * 40 / 16 + (string ? 2 * 256 / 16 : 0);
+		m.session.budget = (uint32_t)needed;
+		machine_fire(&m);
+		ck_assert_uint_eq(machine_loss(&m, JST_LOSS_BUDGET), 0);
+		m.session.budget--;
+		machine_fire(&m);
+		ck_assert_uint_eq(machine_loss(&m, JST_LOSS_BUDGET), 1);
+		machine_close(&m);
+	}
+}
+END_TEST
+
 START_TEST(the_first_exit_decides)
 {
 	struct machine m;
@@ -935,6 +1145,10 @@ static void open_everything(struct machine *m)
 	machine_add(m, JST_OP_CALL, 6, 0, 0, JST_FUNCTION_RAND);
 	machine_add(m, JST_OP_RECORD, 0, 0, 2, (int32_t)jst_builder_record(m->builder, 2));
 	machine_add(m, JST_OP_EVENT, 0, 0, 0, (int32_t)jst_builder_record(m->builder, 0));
+	machine_add(m, JST_OP_SPECULATE, 1, 0, 0, 0);
+	machine_add(m, JST_OP_EVENT, 0, 0, 0, 1);
+	machine_add(m, JST_OP_COMMIT, 1, 0, 0, 0);
+	machine_add(m, JST_OP_DISCARD, 0, 0, 0, 0);
 	machine_start(m);
 	m->words[1] = (uint64_t)(uintptr_t) "/index";
 }
@@ -1065,6 +1279,10 @@ int main(void)
 	tcase_add_test(storage, maps);
 	tcase_add_test(storage, aggregations);
 	tcase_add_test(storage, records_and_events);
+	tcase_add_test(storage, speculations);
+	tcase_add_test(storage, a_speculation_is_left_in_its_middle);
+	tcase_add_test(storage, speculating_under_nil);
+	tcase_add_test(storage, speculations_are_charged);
 	tcase_add_test(storage, the_first_exit_decides);
 	tcase_add_test(storage, an_exit_code_is_a_byte);
 	tcase_add_test(sessions, claiming_a_slot);
