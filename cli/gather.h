@@ -3,6 +3,7 @@
  *
  * One pass takes what is there, at most a ring's size from each ring, so that a target that writes faster than we print cannot keep us. Records of one pass are printed in the order
  * of their monotonic clock over all threads and processes; between passes an event that was slow to be written may come after a later one.
+ * So may one that was held until a commit(): its time is that of the event, and it is printed when it came, in order with what came in the same pass.
  */
 #ifndef GATHER_H
 #define GATHER_H

@@ -264,6 +264,7 @@ void check_script(struct checker *checker)
 	definitions_check_functions(checker);
 	check_aggregations_updated(checker);
 	names_check_sharing(checker);
+	check_speculations(checker);
 	span_join(checker);
 	unit_infer(checker);
 }

@@ -101,6 +101,9 @@ void check_action(struct checker *checker, struct statement *statement);
 void check_emit(struct checker *checker, struct statement *statement);
 uint32_t check_event_record(struct checker *checker);
 
+/* check_speculation.c: warns of speculations that can be of no use. After the check. */
+void check_speculations(struct checker *checker);
+
 /* check_aggregation.c */
 void check_update(struct checker *checker, struct statement *statement);
 /* The aggregation of that name, made on its first use. */

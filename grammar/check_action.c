@@ -1,5 +1,5 @@
 /*
- * Checking what stands as a statement of its own: printf, print, emit and the actions of the CLI's clauses. Each that ships something gets a record, whose number both programs share.
+ * Checking what stands as a statement of its own: printf, print, emit, speculations and the actions of the CLI's clauses. Each that ships something gets a record, whose number both programs share.
  */
 #include <string.h>
 
@@ -8,11 +8,9 @@
 static const struct row {
 	const char *name;
 	int min, max;
-	bool cli_only;
+	enum { WHERE_ANY, WHERE_CLI, WHERE_PROBE } where;
 	const char *signature;
 } rows[] = {
-#define WHERE_ANY false
-#define WHERE_CLI true
 #define ACTION(name, text, min, max, where, signature) [ACTION_##name] = { text, min, max, WHERE_##where, signature },
 #include "action.def"
 #undef ACTION
@@ -141,7 +139,12 @@ static void check_known(struct checker *checker, struct statement *statement)
 
 	if (!check_shape(checker, call, row))
 		return;
-	if (row->cli_only && !checker->clause->is_special && call->list.first->value->type != EXPRESSION_AGGREGATION) {
+	if (row->where == WHERE_PROBE && checker->clause->is_special) {
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_PROBE_ACTION, call->operator_at, row->name);
+		diagnostics_help(checker->diagnostics, "what %s prints is shown at once", clause_name(checker->clause));
+		return;
+	}
+	if (row->where == WHERE_CLI && !checker->clause->is_special && call->list.first->value->type != EXPRESSION_AGGREGATION) {
 		diagnostics_add(checker->diagnostics, DIAGNOSTIC_CLI_ACTION, call->operator_at, row->name);
 		return;
 	}
@@ -165,6 +168,9 @@ static void check_known(struct checker *checker, struct statement *statement)
 		check_time(checker, statement);
 		break;
 	case ACTION_EXIT:
+	case ACTION_SPECULATE:
+	case ACTION_COMMIT:
+	case ACTION_DISCARD:
 		check_list(checker, &call->list);
 		break;
 	case ACTION_NONE:

@@ -155,6 +155,15 @@ static void action(struct generator *generator, const struct statement *statemen
 			generate_int(generator, value, 0);
 		generate_insn(generator, JST_OP_EXIT, value, 0, 0, 0);
 		break;
+	case ACTION_SPECULATE:
+		generate_insn(generator, JST_OP_SPECULATE, generate_operand(generator, list->first->value), 0, 0, 0);
+		break;
+	case ACTION_COMMIT:
+		generate_insn(generator, JST_OP_COMMIT, generate_operand(generator, list->first->value), 0, 0, 0);
+		break;
+	case ACTION_DISCARD:
+		generate_insn(generator, JST_OP_DISCARD, generate_operand(generator, list->first->value), 0, 0, 0);
+		break;
 	case ACTION_NONE:
 		value = generate_registers(generator, 1);
 		generate_expression(generator, statement->value, value);

@@ -13,7 +13,7 @@ for script in "$root"/examples/*.jst; do
 	start "$name" "$jstrace" "$script" "${arguments[@]}" -p "$httpd" --duration 3500ms
 	tracer[$name]=$pid
 done
-[ ${#tracer[@]} = 6 ] || fail "${#tracer[@]} scripts"
+[ ${#tracer[@]} = 7 ] || fail "${#tracer[@]} scripts"
 for name in "${!tracer[@]}"; do
 	finished "${tracer[$name]}" 20
 	[ "$code" = 0 ] || fail "$name.jst ended with $code"
@@ -32,6 +32,8 @@ expect status '^ +200 \| #+ +\| [0-9]+$'
 expect status '^ +404 \| #'
 expect slow '^20[0-9-]+T[0-9:.]+Z +[0-9.]+ms +200 +/slow +\(request [0-9]+\)$'
 expect slow '^ +/slow +\| #'
+expect slow-requests '^20[0-9-]+T[0-9:.]+Z request:start pid=[0-9]+ id=[0-9]+ method="GET" path="/slow"$'
+expect slow-requests '^request [0-9]+ took [0-9.]+ms: /slow$'
 expect top-paths '^ +/ +\| #+'
 expect rps '^@requests'
 expect rps '^@sent'
@@ -40,6 +42,11 @@ ticks=$(grep -c '^@requests' "$work/rps.out")
 [ "$ticks" -ge 3 ] || fail "rps.jst printed $ticks times in 3.5 s"
 # The threshold is one: nothing faster was printed.
 ! grep -qE 'Z +[0-9.]+us|Z +[0-9]\.[0-9]*ms' "$work/slow.out" || fail "slow.jst printed fast requests"
+
+# Of each request that is told of everything is, and of no other anything. Those that began before the tracer did have no start.
+sed -n 's/^request \([0-9]*\) took .*/\1/p' "$work/slow-requests.out" | sort -u >"$work/slow.ids"
+sed -n 's/^20.* request:start .* id=\([0-9]*\) .*/\1/p' "$work/slow-requests.out" | sort -u | diff - "$work/slow.ids" >"$work/diff.out" || fail "slow-requests.jst printed other requests than the slow ones"
+! sed -n 's/^20.* cache:get .* id=\([0-9]*\) .*/\1/p' "$work/slow-requests.out" | grep -vxFf "$work/slow.ids" || fail "slow-requests.jst printed what other requests did"
 
 # Without its argument slow.jst says what is missing.
 ! "$jstrace" "$root/examples/slow.jst" -p "$httpd" 2>"$work/missing.err" || fail "slow.jst ran without a threshold"
