@@ -67,8 +67,10 @@ static bool verify(const void *program, size_t size, struct jst_refused *refused
 	const bool sound = jst_verify(program, size, scratch, JST_VERIFY_SCRATCH, &error);
 
 	munmap(scratch, JST_VERIFY_SCRATCH);
-	if (sound)
+	if (sound && !(((const struct jst_program *)program)->flags & JST_PROGRAM_READS))
 		return true;
+	if (sound)
+		return refuse(refused, JST_REFUSAL_PROGRAM, "the program reads aggregations, which jstrace's own clauses do and no target's");
 	if (error.clause < 0)
 		refuse(refused, JST_REFUSAL_PROGRAM, "the program is not valid: %s", error.reason);
 	else

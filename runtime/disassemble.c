@@ -87,12 +87,17 @@ static void put_value(struct line *line, struct jst_value value)
 		put(line, "%.*s", (int)jst_value_text(&value, text), text);
 }
 
-static void put_registers(struct line *line, const struct jst_insn *insn, const char *open, const char *close)
+static void put_row(struct line *line, unsigned first, unsigned count, const char *open, const char *close)
 {
 	put(line, "%s", open);
-	for (unsigned i = 0; i < insn->c; i++)
-		put(line, "%sr%u", i ? ", " : "", insn->b + i);
+	for (unsigned i = 0; i < count; i++)
+		put(line, "%sr%u", i ? ", " : "", first + i);
 	put(line, "%s", close);
+}
+
+static void put_registers(struct line *line, const struct jst_insn *insn, const char *open, const char *close)
+{
+	put_row(line, insn->b, insn->c, open, close);
 }
 
 static const char *name_at(const char *const *names, int count, int index)
@@ -158,6 +163,7 @@ static void put_operands(struct line *line, const struct jst_program *program, c
 		put_registers(line, insn, "[", "]");
 		break;
 	case JST_OPERANDS_AGG:
+	case JST_OPERANDS_AGG_A:
 		put(line, "r%u, ", insn->a);
 		put_aggregation(line, program, insn->imm);
 		put_registers(line, insn, " [", "]");
@@ -169,6 +175,21 @@ static void put_operands(struct line *line, const struct jst_program *program, c
 	case JST_OPERANDS_CALL:
 		put(line, "r%u, %s", insn->a, name_at(function_names, JST_FUNCTIONS, insn->imm));
 		put_registers(line, insn, "(", ")");
+		break;
+	case JST_OPERANDS_AGG_Q:
+		put(line, "r%u, ", insn->a);
+		put_aggregation(line, program, insn->imm);
+		put_row(line, insn->b, insn->c - 1U, " [", "]");
+		put(line, ", r%u", insn->b + insn->c - 1U);
+		break;
+	case JST_OPERANDS_AGG_N:
+		put(line, "r%u, ", insn->a);
+		put_aggregation(line, program, insn->imm);
+		break;
+	case JST_OPERANDS_AGG_W:
+		put_registers(line, insn, "[", "] = ");
+		put_aggregation(line, program, insn->imm);
+		put(line, " at r%u", insn->a);
 		break;
 	case JST_OPERANDS_NONE:
 		break;

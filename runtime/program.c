@@ -2,6 +2,7 @@
  * What the builder and the verifier must agree on about programs: the sizes of elements, what a section may hold, the flags that
  * follow from the code, and the checksum.
  */
+#include "aggregation.h"
 #include "hash.h"
 #include "program.h"
 
@@ -52,6 +53,11 @@ uint32_t jst_program_insn_flags(const struct jst_program *program, const struct 
 		return JST_PROGRAM_SPECULATES;
 	case JST_OP_COMMIT:
 		return JST_PROGRAM_SPECULATES | JST_PROGRAM_RECORDS;
+	case JST_OP_AGGGET:
+	case JST_OP_AGGQUANTILE:
+	case JST_OP_AGGCOUNT:
+	case JST_OP_AGGKEYS:
+		return JST_PROGRAM_READS;
 	default:
 		return 0;
 	}
@@ -67,4 +73,12 @@ bool jst_program_takes_value(const struct jst_program *program, int32_t aggregat
 	const struct jst_aggregation_decl *aggregations = jst_program_section(program, JST_SECTION_AGGREGATIONS);
 
 	return takes[aggregations[aggregation].function];
+}
+
+bool jst_program_has_quantiles(const struct jst_program *program, int32_t aggregation)
+{
+	const struct jst_aggregation_decl *aggregations = jst_program_section(program, JST_SECTION_AGGREGATIONS);
+	const enum jst_shape shape = jst_aggregation_info[aggregations[aggregation].function].shape;
+
+	return shape == JST_SHAPE_HIST || shape == JST_SHAPE_LHIST || shape == JST_SHAPE_QUANTILES;
 }

@@ -110,6 +110,7 @@ enum {
 	JST_PROGRAM_RECORDS = 1, /* has RECORD, EVENT, COMMIT or EXIT: somebody must look often */
 	JST_PROGRAM_CLOCK = 2,   /* reads now, timestamp or elapsed, or has records or last() */
 	JST_PROGRAM_SPECULATES = 4, /* has SPECULATE, COMMIT or DISCARD: the session's memory has a table for what is held */
+	JST_PROGRAM_READS = 8,   /* reads aggregations: a program of the CLI's own, which targets refuse */
 };
 
 struct jst_string_ref {
@@ -199,6 +200,9 @@ static inline struct jst_value jst_program_constant(const struct jst_program *pr
 
 /* Whether the aggregation, whose index and function are in range, is given a value by AGGREGATE; otherwise that leaves R[a] alone. Context: any. */
 bool jst_program_takes_value(const struct jst_program *program, int32_t aggregation);
+
+/* Whether the aggregation, whose index and function are in range, has quantiles. Context: any. */
+bool jst_program_has_quantiles(const struct jst_program *program, int32_t aggregation);
 
 /* What a section holds: bytes of an element, how many of them a program may have, and its name for messages. */
 struct jst_section_info {

@@ -9,6 +9,23 @@
 #include "memory.h"
 #include "probe.h"
 
+/*
+ * What a session in the CLI can do and one in a target cannot: its program reads the merged aggregations. Called by the thread that runs its clauses; strings in what is returned are good until the
+ * run of the clause ends. Keys are as many as the aggregation has.
+ */
+struct jst_host {
+	void *context;
+	/* The aggregation under keys as a number (last: as its value), nil where there is no such key. */
+	struct jst_value (*value)(void *context, uint32_t aggregation, const struct jst_value *keys);
+	/* q is in [0, 1]. *cost: bytes looked at. */
+	struct jst_value (*quantile)(void *context, uint32_t aggregation, const struct jst_value *keys, double q, uint32_t *cost);
+	/* How many keys there are, and those at a rank (from 0) in the order of print; false: there is no such rank. Both stay the same through one run of a clause. */
+	uint32_t (*count)(void *context, uint32_t aggregation);
+	bool (*keys)(void *context, uint32_t aggregation, int64_t rank, struct jst_value *keys);
+	/* Before a record is written: makes room for it. */
+	void (*drain)(void *context);
+};
+
 struct jst_session {
 	const struct jst_program *program;   /* verified, private to this process */
 	struct jst_memory memory;
@@ -17,6 +34,7 @@ struct jst_session {
 	uint32_t work_size;
 	uint32_t budget;                     /* instructions a clause run */
 	uint32_t string_size;                /* bytes */
+	const struct jst_host *host;         /* NULL in targets: what reads aggregations is nil there */
 };
 
 /* Bytes of one thread's work area: registers and scratch; a multiple of 64. Areas are at least 16-byte aligned. */

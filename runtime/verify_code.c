@@ -81,6 +81,7 @@ static bool check_reads(const struct walk *walk, uint32_t i, const uint8_t *kind
 		return check_read(walk, i, kinds, insn->b) && check_read(walk, i, kinds, insn->c);
 	case JST_OPERANDS_R:
 	case JST_OPERANDS_RJ:
+	case JST_OPERANDS_AGG_W:
 		return check_read(walk, i, kinds, insn->a);
 	case JST_OPERANDS_AGG:
 		if (jst_program_takes_value(walk->verifier->program, insn->imm) && !check_read(walk, i, kinds, insn->a))
@@ -94,6 +95,8 @@ static bool check_reads(const struct walk *walk, uint32_t i, const uint8_t *kind
 	case JST_OPERANDS_MAP:
 	case JST_OPERANDS_RECORD:
 	case JST_OPERANDS_CALL:
+	case JST_OPERANDS_AGG_A:
+	case JST_OPERANDS_AGG_Q:
 		break;
 	default:
 		return true;
@@ -172,7 +175,10 @@ static uint8_t written(const struct walk *walk, const struct jst_insn *insn, con
 		return b;
 	case JST_OP_FIELD:
 	case JST_OP_CALL:
+	case JST_OP_AGGGET:
 		return ANYTHING;
+	case JST_OP_AGGQUANTILE:
+		return NUMBER | NIL;
 	case JST_OP_VARIABLE:
 		return variable_kinds(insn->imm);
 	case JST_OP_ADD:
@@ -202,6 +208,7 @@ static uint8_t written(const struct walk *walk, const struct jst_insn *insn, con
 	case JST_OP_ISNIL:
 	case JST_OP_MATCH:
 	case JST_OP_MAPHAS:
+	case JST_OP_AGGCOUNT:
 		return INT;
 	case JST_OP_MAPGET:
 		return maps[insn->imm].flags & JST_MAP_INT ? INT | NIL : ANYTHING;
@@ -213,6 +220,7 @@ static uint8_t written(const struct walk *walk, const struct jst_insn *insn, con
 	case JST_OP_MAPSUB:
 	case JST_OP_MAPDELETE:
 	case JST_OP_AGGREGATE:
+	case JST_OP_AGGKEYS:
 	case JST_OP_RECORD:
 	case JST_OP_EVENT:
 	case JST_OP_SPECULATE:
@@ -258,6 +266,8 @@ static bool walk_block(struct walk *walk, uint32_t i)
 
 		if (kind)
 			kinds[insn->a] = kind;
+		if (shape == JST_OPERANDS_AGG_W)
+			memset(kinds + insn->b, ANYTHING, insn->c);
 		if (shape == JST_OPERANDS_J || shape == JST_OPERANDS_RJ) {
 			walk->verifier->steps -= join_steps;
 			join(walk, (uint32_t)insn->imm, state);

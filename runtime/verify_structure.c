@@ -231,6 +231,10 @@ static const uint8_t shape_uses[] = {
 	[JST_OPERANDS_AGG] = USES_A | USES_RANGE | USES_IMM,
 	[JST_OPERANDS_RECORD] = USES_RANGE | USES_IMM,
 	[JST_OPERANDS_CALL] = USES_A | USES_RANGE | USES_IMM,
+	[JST_OPERANDS_AGG_A] = USES_A | USES_RANGE | USES_IMM,
+	[JST_OPERANDS_AGG_Q] = USES_A | USES_RANGE | USES_IMM,
+	[JST_OPERANDS_AGG_N] = USES_A | USES_IMM,
+	[JST_OPERANDS_AGG_W] = USES_A | USES_RANGE | USES_IMM,
 	[JST_OPERANDS_NONE] = 0,
 };
 
@@ -253,7 +257,14 @@ static const char *imm_refusal(const struct jst_verifier *verifier, const struct
 	case JST_OPERANDS_MAP_R:
 	case JST_OPERANDS_MAP:
 		return index < count_of(verifier, JST_SECTION_MAPS) ? NULL : "there is no map #";
+	case JST_OPERANDS_AGG_Q:
+		if (index < count_of(verifier, JST_SECTION_AGGREGATIONS))
+			return jst_program_has_quantiles(verifier->program, imm) ? NULL : "aggregation # has no quantiles";
+		return "there is no aggregation #";
 	case JST_OPERANDS_AGG:
+	case JST_OPERANDS_AGG_A:
+	case JST_OPERANDS_AGG_N:
+	case JST_OPERANDS_AGG_W:
 		return index < count_of(verifier, JST_SECTION_AGGREGATIONS) ? NULL : "there is no aggregation #";
 	case JST_OPERANDS_RECORD:
 		return index < count_of(verifier, JST_SECTION_RECORDS) ? NULL : "there is no record #";
@@ -286,7 +297,11 @@ static bool count_agrees(const struct jst_verifier *verifier, const struct jst_i
 	case JST_OPERANDS_MAP:
 		return insn->c == maps[insn->imm].keys;
 	case JST_OPERANDS_AGG:
+	case JST_OPERANDS_AGG_A:
+	case JST_OPERANDS_AGG_W:
 		return insn->c == aggregations[insn->imm].keys;
+	case JST_OPERANDS_AGG_Q:
+		return insn->c == aggregations[insn->imm].keys + 1;
 	case JST_OPERANDS_RECORD:
 		return insn->c == records[insn->imm].values;
 	case JST_OPERANDS_CALL: {

@@ -264,9 +264,12 @@ static __attribute__((noinline)) uint64_t record(struct jst_run *run, const stru
 		.tid = run->runner->tid,
 		.site = run->binding->site,
 	};
+	const struct jst_host *host = run->session->host;
 	uint32_t count = insn->c;
 	uint64_t length = 0;
 
+	if (host)
+		host->drain(host->context);
 	if (insn->op == JST_OP_EVENT) {
 		/* Past the clause's registers there is room for the fields of one event. */
 		struct jst_value *fields = run->registers + JST_MAX_REGISTERS;
@@ -549,6 +552,12 @@ op_MAPHAS: {
 op_AGGREGATE:
 	CHARGE(length_of(&B, insn->c));
 	CHARGE(aggregate(run, insn, &B, A));
+	NEXT;
+op_AGGGET:
+op_AGGQUANTILE:
+op_AGGCOUNT:
+op_AGGKEYS:
+	CHARGE(jst_run_read(run, insn));
 	NEXT;
 op_RECORD:
 	CHARGE(length_of(&B, insn->c));

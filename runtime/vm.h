@@ -35,6 +35,9 @@ void jst_vm_run(struct jst_run *run, const struct jst_clause_decl *clause);
 struct jst_value jst_builtin_variable(struct jst_run *run, enum jst_variable variable);
 struct jst_value jst_builtin_call(struct jst_run *run, enum jst_function function, const struct jst_value *arguments, uint32_t count, uint32_t *cost);
 
+/* read.c: runs an instruction that reads an aggregation (AGGGET to AGGKEYS). Returns the bytes that it took, to be charged. Context: CLI; in a target all is nil. */
+uint32_t jst_run_read(const struct jst_run *run, const struct jst_insn *insn);
+
 /* size bytes of the run's scratch, or NULL and LOSS_SCRATCH. */
 char *jst_run_scratch(struct jst_run *run, uint32_t size);
 
@@ -57,7 +60,7 @@ void jst_disassemble(const struct jst_program *program, char *buffer, size_t roo
 
 /* How opcodes look: generated from opcode.def. */
 enum jst_shape_id { JST_OPERANDS_A, JST_OPERANDS_AI, JST_OPERANDS_AB, JST_OPERANDS_ABC, JST_OPERANDS_AK, JST_OPERANDS_AF, JST_OPERANDS_AV, JST_OPERANDS_J, JST_OPERANDS_RJ, JST_OPERANDS_R,
-	JST_OPERANDS_MAP_A, JST_OPERANDS_MAP_R, JST_OPERANDS_MAP, JST_OPERANDS_AGG, JST_OPERANDS_RECORD, JST_OPERANDS_CALL, JST_OPERANDS_NONE };
+	JST_OPERANDS_MAP_A, JST_OPERANDS_MAP_R, JST_OPERANDS_MAP, JST_OPERANDS_AGG, JST_OPERANDS_RECORD, JST_OPERANDS_CALL, JST_OPERANDS_AGG_A, JST_OPERANDS_AGG_Q, JST_OPERANDS_AGG_N, JST_OPERANDS_AGG_W, JST_OPERANDS_NONE };
 struct jst_opcode_info {
 	const char *text;
 	enum jst_shape_id shape;

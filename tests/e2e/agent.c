@@ -480,6 +480,10 @@ static bool test_refusals(void)
 	((unsigned char *)program)[program->size - 3] ^= 4;
 	CHECK(client_attach(&client, target.pid) && !client_load(&client, program, program->size, 16 << 20) && refused(JST_REFUSAL_PROGRAM));
 	free(program);
+	/* One that is sound, but reads what only the CLI has. */
+	program = client_reading_program("*");
+	CHECK(client_attach(&client, target.pid) && !client_load(&client, program, program->size, 16 << 20) && strstr(client.refused, "reads aggregations") && refused(JST_REFUSAL_PROGRAM));
+	free(program);
 	/* Silence after connecting: the agent hangs up. */
 	CHECK(client_find(&client, target.pid) && client_connect(&client) && client_receive(&client, body, NULL, 3000) == 0);
 	client_close(&client);

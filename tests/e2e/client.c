@@ -252,7 +252,7 @@ bool client_load(struct client *client, const void *program, uint32_t size, uint
 	return client->memory != MAP_FAILED || fail("mmap: %s", strerror(errno));
 }
 
-struct jst_program *client_count_program(const char *glob)
+static struct jst_program *count_program(const char *glob, bool reads)
 {
 	struct jst_builder *builder = jst_builder_new();
 	const int64_t parameters[3] = { 0 };
@@ -262,12 +262,24 @@ struct jst_program *client_count_program(const char *glob)
 	jst_builder_clause(builder);
 	jst_builder_pattern(builder, glob, strlen(glob), JST_PATTERN_GLOB);
 	jst_builder_insn(builder, (struct jst_insn){ .op = JST_OP_AGGREGATE });
+	if (reads)
+		jst_builder_insn(builder, (struct jst_insn){ .op = JST_OP_AGGGET });
 	jst_builder_insn(builder, (struct jst_insn){ .op = JST_OP_RETURN });
 	jst_builder_registers(builder, 1);
 	struct jst_program *program = jst_builder_finish(builder, &limit);
 
 	jst_builder_free(builder);
 	return program;
+}
+
+struct jst_program *client_count_program(const char *glob)
+{
+	return count_program(glob, false);
+}
+
+struct jst_program *client_reading_program(const char *glob)
+{
+	return count_program(glob, true);
 }
 
 static uint64_t count_bank(const struct client *client, const struct jst_bank *bank)

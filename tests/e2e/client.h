@@ -53,6 +53,9 @@ bool client_load(struct client *client, const void *program, uint32_t size, uint
 /* A program that counts the events whose name matches the glob, in aggregation 0. */
 struct jst_program *client_count_program(const char *glob);
 
+/* The same program, which also reads the aggregation, as only the CLI's own may. */
+struct jst_program *client_reading_program(const char *glob);
+
 /* What aggregation 0, a count, has in the banks that were not added before. closed: only of closed banks. */
 uint64_t client_count(struct client *client, bool closed);
 

@@ -118,6 +118,10 @@ START_TEST(flags_follow_from_the_code)
 	ck_assert_uint_eq(flags_of((struct jst_insn){ .op = JST_OP_RECORD }), JST_PROGRAM_CLOCK | JST_PROGRAM_RECORDS);
 	ck_assert_uint_eq(flags_of((struct jst_insn){ .op = JST_OP_EVENT }), JST_PROGRAM_CLOCK | JST_PROGRAM_RECORDS);
 	ck_assert_uint_eq(flags_of((struct jst_insn){ .op = JST_OP_EXIT }), JST_PROGRAM_RECORDS);
+	ck_assert_uint_eq(flags_of((struct jst_insn){ .op = JST_OP_AGGGET }), JST_PROGRAM_READS);
+	ck_assert_uint_eq(flags_of((struct jst_insn){ .op = JST_OP_AGGQUANTILE }), JST_PROGRAM_READS);
+	ck_assert_uint_eq(flags_of((struct jst_insn){ .op = JST_OP_AGGCOUNT }), JST_PROGRAM_READS);
+	ck_assert_uint_eq(flags_of((struct jst_insn){ .op = JST_OP_AGGKEYS }), JST_PROGRAM_READS);
 }
 END_TEST
 
@@ -312,6 +316,10 @@ START_TEST(every_shape_has_a_text)
 		{ { JST_OP_AGGREGATE, 1, 2, 1, 0 }, "   3  aggregate  r1, hist 0 [r2]" },
 		{ { JST_OP_RECORD, 0, 2, 2, 0 }, "   3  record     record 0 (r2, r3)" },
 		{ { JST_OP_CALL, 1, 2, 1, JST_FUNCTION_STRLEN }, "   3  call       r1, strlen(r2)" },
+		{ { JST_OP_AGGGET, 1, 2, 1, 0 }, "   3  aggget     r1, hist 0 [r2]" },
+		{ { JST_OP_AGGQUANTILE, 1, 2, 2, 0 }, "   3  aggquant   r1, hist 0 [r2], r3" },
+		{ { JST_OP_AGGCOUNT, 1, 0, 0, 0 }, "   3  aggcount   r1, hist 0" },
+		{ { JST_OP_AGGKEYS, 1, 2, 1, 0 }, "   3  aggkeys    [r2] = hist 0 at r1" },
 		{ { JST_OP_RETURN, 0, 0, 0, 0 }, "   3  return" },
 	};
 

@@ -93,6 +93,10 @@ static struct jst_program *rich_program(void)
 	insn(builder, JST_OP_COMMIT, 0, 0, 0, 0);
 	insn(builder, JST_OP_EVENT, 0, 0, 0, event);
 	insn(builder, JST_OP_DISCARD, 1, 0, 0, 0);
+	insn(builder, JST_OP_AGGCOUNT, 3, 0, 0, hits);
+	insn(builder, JST_OP_AGGKEYS, 3, 4, 2, hits);
+	insn(builder, JST_OP_AGGGET, 3, 4, 2, hits);
+	insn(builder, JST_OP_AGGQUANTILE, 7, 4, 2, hist);
 	insn(builder, JST_OP_RETURN, 0, 0, 0, 0);
 
 	/* Strings, functions and all variables. */
@@ -134,6 +138,7 @@ static struct jst_program *code_program(uint32_t registers, const struct jst_ins
 	jst_builder_map(builder, JST_MAP_INT, 0);
 	jst_builder_aggregation(builder, JST_AGGREGATION_SUM, 1, (int64_t[3]){ 0 });
 	jst_builder_aggregation(builder, JST_AGGREGATION_COUNT, 0, (int64_t[3]){ 0 });
+	jst_builder_aggregation(builder, JST_AGGREGATION_HIST, 1, (int64_t[3]){ 4 });
 	jst_builder_record(builder, 2);
 	jst_builder_clause(builder);
 	jst_builder_registers(builder, registers);
@@ -235,7 +240,8 @@ CHANGE(gap_used, program->sections[JST_SECTION_STRINGS].count -= 3) /* what was 
 CHANGE(bytes_behind, program->sections[JST_SECTION_CODE].count--)
 CHANGE(flags_missing, program->flags &= ~(uint32_t)JST_PROGRAM_CLOCK)
 CHANGE(flags_speculates, program->flags &= ~(uint32_t)JST_PROGRAM_SPECULATES)
-CHANGE(flags_more, program->flags |= 8)
+CHANGE(flags_more, program->flags |= 16)
+CHANGE(flags_reads, program->flags &= ~(uint32_t)JST_PROGRAM_READS)
 
 /* A program whose last section ends in a gap: an odd number of strings' bytes and nothing else. */
 START_TEST(the_gap_after_the_last_section)
@@ -276,6 +282,7 @@ START_TEST(section_bounds)
 	expect(flags_missing, "flags do not agree");
 	expect(flags_speculates, "flags do not agree");
 	expect(flags_more, "flags do not agree");
+	expect(flags_reads, "flags");
 }
 END_TEST
 
@@ -521,6 +528,19 @@ START_TEST(operands)
 	REFUSE("what the declaration says", 1, 1, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_CALL, 0, 0, 0, JST_FUNCTION_STRLEN }, RETURN_INSN);
 	REFUSE("what the declaration says", 1, 4, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_CALL, 0, 0, 4, JST_FUNCTION_SUBSTR }, RETURN_INSN);
 	REFUSE("what the declaration says", 1, 40, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_CALL, 0, 0, JST_MAX_ARGUMENTS + 1, JST_FUNCTION_CAT }, RETURN_INSN);
+	REFUSE("no aggregation 3", 0, 1, { JST_OP_AGGGET, 0, 0, 0, 3 }, RETURN_INSN);
+	REFUSE("no aggregation -1", 0, 1, { JST_OP_AGGQUANTILE, 0, 0, 1, -1 }, RETURN_INSN);
+	REFUSE("no aggregation 3", 0, 1, { JST_OP_AGGCOUNT, 0, 0, 0, 3 }, RETURN_INSN);
+	REFUSE("no aggregation 3", 0, 1, { JST_OP_AGGKEYS, 0, 0, 0, 3 }, RETURN_INSN);
+	REFUSE("aggregation 0 has no quantiles", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_AGGQUANTILE, 0, 0, 2, 0 }, RETURN_INSN);
+	REFUSE("what the declaration says", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_AGGGET, 0, 0, 0, 0 }, RETURN_INSN);
+	REFUSE("what the declaration says", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_AGGGET, 0, 0, 1, 1 }, RETURN_INSN);
+	REFUSE("what the declaration says", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_AGGQUANTILE, 0, 0, 1, 2 }, RETURN_INSN);
+	REFUSE("what the declaration says", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_AGGKEYS, 0, 0, 2, 0 }, RETURN_INSN);
+	REFUSE("is not zero", 0, 2, { JST_OP_AGGCOUNT, 0, 1, 0, 1 }, RETURN_INSN);
+	REFUSE("no register 1", 0, 1, { JST_OP_AGGCOUNT, 1, 0, 0, 1 }, RETURN_INSN);
+	REFUSE("end at register 1", 1, 1, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_AGGKEYS, 0, 1, 1, 0 }, RETURN_INSN);
+	REFUSE("end at register 2", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_AGGQUANTILE, 0, 1, 2, 2 }, RETURN_INSN);
 	/* Also where no path leads. */
 	REFUSE("no register 7", 1, 1, RETURN_INSN, { JST_OP_NIL, 7, 0, 0, 0 });
 }
@@ -569,6 +589,11 @@ START_TEST(registers_are_written_before_they_are_read)
 	REFUSE("register 1 may be read", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_AGGREGATE, 0, 1, 1, 0 }, RETURN_INSN);
 	REFUSE("register 1 may be read", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_RECORD, 0, 0, 2, 0 }, RETURN_INSN);
 	REFUSE("register 1 may be read", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_CALL, 0, 0, 2, JST_FUNCTION_MIN }, RETURN_INSN);
+	REFUSE("register 1 may be read", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_AGGGET, 0, 1, 1, 0 }, RETURN_INSN);
+	REFUSE("register 1 may be read", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_AGGQUANTILE, 0, 0, 2, 2 }, RETURN_INSN);
+	REFUSE("register 0 may be read", 0, 2, { JST_OP_AGGKEYS, 0, 1, 1, 0 }, RETURN_INSN);
+	REFUSE("register 1 may be read", 2, 3, { JST_OP_INT, 0, 0, 0, 0 }, { JST_OP_AGGKEYS, 0, 1, 0, 1 }, { JST_OP_MOVE, 0, 1, 0, 0 }, RETURN_INSN);
+	ACCEPT(2, { JST_OP_AGGCOUNT, 0, 0, 0, 0 }, { JST_OP_AGGKEYS, 0, 1, 1, 0 }, { JST_OP_AGGGET, 0, 1, 1, 0 }, RETURN_INSN);
 	/* On one of two paths only. */
 	REFUSE("register 1 may be read", 3, 2, { JST_OP_FIELD, 0, 0, 0, 0 }, { JST_OP_JTRUE, 0, 0, 0, 3 }, { JST_OP_NIL, 1, 0, 0, 0 }, { JST_OP_MOVE, 0, 1, 0, 0 }, RETURN_INSN);
 	ACCEPT(2, { JST_OP_FIELD, 0, 0, 0, 0 }, { JST_OP_NIL, 1, 0, 0, 0 }, { JST_OP_JTRUE, 0, 0, 0, 4 }, { JST_OP_INT, 1, 0, 0, 1 }, { JST_OP_MOVE, 0, 1, 0, 0 }, RETURN_INSN);
@@ -613,6 +638,10 @@ START_TEST(kinds_of_results)
 	ck_assert(!is_integer((struct jst_insn){ JST_OP_NEG, 0, 3, 0, 0 }));
 	ck_assert(is_integer((struct jst_insn){ JST_OP_INVERT, 0, 1, 0, 0 }));
 	ck_assert(!is_integer((struct jst_insn){ JST_OP_INVERT, 0, 2, 0, 0 }));
+	ck_assert(is_integer((struct jst_insn){ JST_OP_AGGCOUNT, 0, 0, 0, 0 }));
+	ck_assert(!is_integer((struct jst_insn){ JST_OP_AGGGET, 0, 0, 0, 1 }));
+	ck_assert(!is_integer((struct jst_insn){ JST_OP_AGGQUANTILE, 0, 1, 2, 2 }));
+	ck_assert(!is_integer((struct jst_insn){ JST_OP_AGGKEYS, 1, 0, 1, 0 }));
 	ck_assert(is_integer((struct jst_insn){ JST_OP_MOVE, 0, 1, 0, 0 }));
 	ck_assert(!is_integer((struct jst_insn){ JST_OP_MOVE, 0, 2, 0, 0 }));
 	ck_assert(is_integer((struct jst_insn){ JST_OP_INT, 0, 0, 0, 9 }));
@@ -841,7 +870,7 @@ START_TEST(mutations)
 		for (uint32_t n = 1 + pick(3); n > 0; n--)
 			mutate(program, whole->sections);
 		/* The flags are made to fit where that can be told, so that what is behind them is reached. */
-		program->flags = JST_PROGRAM_CLOCK | JST_PROGRAM_RECORDS | JST_PROGRAM_SPECULATES;
+		program->flags = JST_PROGRAM_CLOCK | JST_PROGRAM_RECORDS | JST_PROGRAM_SPECULATES | JST_PROGRAM_READS;
 		program->checksum = jst_program_checksum(program, whole->size);
 		if (jst_verify(program, whole->size, scratch, JST_VERIFY_SCRATCH, &error)) {
 			accepted++;

@@ -712,6 +712,156 @@ END_TEST
 
 /* ---- records ---- */
 
+/* ---- reading aggregations ---- */
+
+struct fake {
+	int drains;
+	double q;
+};
+
+static struct jst_value fake_value(void *context, uint32_t aggregation, const struct jst_value *keys)
+{
+	(void)context;
+	return jst_value_int(keys[0].i * 10 + aggregation);
+}
+
+static struct jst_value fake_quantile(void *context, uint32_t aggregation, const struct jst_value *keys, double q, uint32_t *cost)
+{
+	struct fake *fake = context;
+
+	fake->q = q;
+	*cost += 1600;
+	return jst_value_int(keys[0].i + aggregation);
+}
+
+static uint32_t fake_count(void *context, uint32_t aggregation)
+{
+	(void)context;
+	return aggregation + 2;
+}
+
+static bool fake_keys(void *context, uint32_t aggregation, int64_t rank, struct jst_value *keys)
+{
+	(void)context;
+	keys[0] = jst_value_int(rank + aggregation);
+	return rank < 2;
+}
+
+static void fake_drain(void *context)
+{
+	((struct fake *)context)->drains++;
+}
+
+/* R[1] = value, R[2] = quantile q, R[3] = how many keys, R[4] the key at rank 1, R[5] that at rank 2. */
+static void read_all(struct machine *m, struct fake *fake, struct jst_value q, bool hosted)
+{
+	struct jst_host host = { fake, fake_value, fake_quantile, fake_count, fake_keys, fake_drain };
+
+	machine_open(m);
+	const int32_t hist = (int32_t)jst_builder_aggregation(m->builder, JST_AGGREGATION_HIST, 1, (int64_t[3]){ 4 });
+	const int32_t count = (int32_t)jst_builder_aggregation(m->builder, JST_AGGREGATION_COUNT, 1, (int64_t[3]){ 0 });
+
+	machine_load(m, 6, jst_value_int(7));
+	machine_load(m, 7, q);
+	machine_add(m, JST_OP_AGGGET, 1, 6, 1, count);
+	machine_add(m, JST_OP_AGGQUANTILE, 2, 6, 2, hist);
+	machine_add(m, JST_OP_AGGCOUNT, 3, 0, 0, count);
+	machine_add(m, JST_OP_INT, 0, 0, 0, 1);
+	machine_add(m, JST_OP_AGGKEYS, 0, 4, 1, count);
+	machine_add(m, JST_OP_INT, 0, 0, 0, 2);
+	machine_add(m, JST_OP_AGGKEYS, 0, 5, 1, count);
+	machine_add(m, JST_OP_RECORD, 0, 4, 1, (int32_t)jst_builder_record(m->builder, 1));
+	machine_start(m);
+	m->session.host = hosted ? &host : NULL;
+	machine_fire(m);
+	m->session.host = NULL;
+}
+
+START_TEST(aggregations_are_read_through_the_host)
+{
+	struct machine m;
+	struct fake fake = { 0 };
+
+	read_all(&m, &fake, D(0.25), true);
+	ck_assert_int_eq(machine_register(&m, 1).i, 71);
+	ck_assert_int_eq(machine_register(&m, 2).i, 7);
+	ck_assert_double_eq(fake.q, 0.25);
+	ck_assert_int_eq(machine_register(&m, 3).i, 3);
+	ck_assert_int_eq(machine_register(&m, 4).i, 2);
+	ck_assert_uint_eq(machine_register(&m, 5).kind, JST_NIL);
+	ck_assert_int_eq(fake.drains, 1);
+	ck_assert_uint_eq(machine_losses(&m), 0);
+	machine_close(&m);
+}
+END_TEST
+
+/* What no host can be asked, as in a target, is not known. */
+START_TEST(without_a_host_aggregations_are_nil)
+{
+	struct machine m;
+	struct fake fake = { 0 };
+
+	read_all(&m, &fake, D(0.25), false);
+	ck_assert_uint_eq(machine_register(&m, 1).kind, JST_NIL);
+	ck_assert_uint_eq(machine_register(&m, 2).kind, JST_NIL);
+	ck_assert_int_eq(machine_register(&m, 3).i, 0);
+	ck_assert_uint_eq(machine_register(&m, 4).kind, JST_NIL);
+	ck_assert_uint_eq(machine_register(&m, 5).kind, JST_NIL);
+	ck_assert_int_eq(fake.drains, 0);
+	ck_assert_uint_eq(machine_losses(&m), 0);
+	machine_close(&m);
+}
+END_TEST
+
+START_TEST(a_quantile_is_from_0_to_1)
+{
+	const struct {
+		struct jst_value q;
+		bool good, error;
+	} rows[] = { { D(0), true, false }, { I(0), true, false }, { I(1), true, false }, { D(1), true, false }, { N, false, false }, { I(2), false, true }, { I(-1), false, true }, { D(1.001), false, true },
+	             { D(-0.001), false, true }, { D(NAN), false, true }, { S("0.5"), false, true } };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct machine m;
+		struct fake fake = { .q = -1 };
+
+		read_all(&m, &fake, rows[i].q, true);
+		ck_assert_uint_eq(machine_register(&m, 2).kind, rows[i].good ? JST_INT : JST_NIL);
+		ck_assert(rows[i].good == (fake.q >= 0));
+		ck_assert_uint_eq(machine_loss(&m, JST_LOSS_ERRORS), rows[i].error);
+		ck_assert_uint_eq(machine_losses(&m), rows[i].error);
+		machine_close(&m);
+	}
+}
+END_TEST
+
+/* What the host looks at is charged, so that no loop over quantiles goes on for long. */
+START_TEST(reading_is_charged)
+{
+	struct machine m;
+	struct fake fake = { 0 };
+	struct jst_host host = { &fake, fake_value, fake_quantile, fake_count, fake_keys, fake_drain };
+
+	machine_open(&m);
+	jst_builder_aggregation(m.builder, JST_AGGREGATION_HIST, 0, (int64_t[3]){ 4 });
+	const int32_t runs = (int32_t)jst_builder_map(m.builder, 0, 0);
+
+	machine_load(&m, 0, D(0.5));
+	machine_load(&m, 1, I(1));
+	machine_add(&m, JST_OP_AGGQUANTILE, 2, 0, 1, 0);
+	machine_add(&m, JST_OP_MAPADD, 1, 0, 0, runs);
+	machine_add(&m, JST_OP_JUMP, 0, 0, 0, 2);
+	machine_start(&m);
+	m.session.host = &host;
+	machine_fire(&m);
+	m.session.host = NULL;
+	ck_assert_uint_eq(machine_loss(&m, JST_LOSS_BUDGET), 1);
+	/* 1,600 bytes and a look-up are 104 instructions, the loop itself 3. */
+	ck_assert_int_eq(machine_entry(&m, (uint32_t)runs, NULL).i, (10000 - 6) / 107);
+	machine_close(&m);
+}
+END_TEST
+
 START_TEST(records_and_events)
 {
 	_Alignas(8) static unsigned char buffer[4096];
@@ -1278,6 +1428,10 @@ int main(void)
 	tcase_add_test(control, globs_are_charged);
 	tcase_add_test(storage, maps);
 	tcase_add_test(storage, aggregations);
+	tcase_add_test(storage, aggregations_are_read_through_the_host);
+	tcase_add_test(storage, without_a_host_aggregations_are_nil);
+	tcase_add_test(storage, a_quantile_is_from_0_to_1);
+	tcase_add_test(storage, reading_is_charged);
 	tcase_add_test(storage, records_and_events);
 	tcase_add_test(storage, speculations);
 	tcase_add_test(storage, a_speculation_is_left_in_its_middle);
