@@ -188,12 +188,8 @@ void print_histograms(const struct printing *printing)
 	FILE *file = printing->output->file;
 
 	for (uint32_t i = 0; i < printing->shown; i++) {
-		fputs(printing->aggregation->name, file);
-		for (uint32_t key = 0; key < printing->aggregation->keys; key++) {
-			fputs(key ? ", " : "[", file);
-			print_value(file, printing->entries[i].keys[key], printing->aggregation->key_unit[key]);
-		}
-		fputs(printing->aggregation->keys ? "]\n" : "\n", file);
+		print_entry_name(printing, &printing->entries[i]);
+		fputc('\n', file);
 		print_histogram(printing, printing->entries[i].result);
 		fputc('\n', file);
 	}

@@ -90,8 +90,9 @@ void print_numbers(const struct printing *printing)
 {
 	FILE *file = printing->output->file;
 
-	if (!printing->aggregation->keys) {
-		fprintf(file, "%s: ", printing->aggregation->name);
+	if (!printing->aggregation->keys || printing->one) {
+		print_entry_name(printing, &printing->entries[0]);
+		fputs(": ", file);
 		print_number(file, printing, printing->entries[0].result);
 		fputc('\n', file);
 		return;

@@ -21,26 +21,56 @@ static void (*const printers[])(const struct printing *) = {
 	[JST_SHAPE_LAST] = print_numbers,
 };
 
+static void print_entries(const struct printing *printing)
+{
+	if (printing->output->format == OUTPUT_JSON)
+		print_json(printing);
+	else if (!printing->count)
+		fprintf(printing->output->file, "%s: no data\n", printing->aggregation->name);
+	else
+		printers[jst_aggregation_info[printing->aggregation->function].shape](printing);
+}
+
 void results_print(struct output *output, const struct results *results, uint32_t aggregation, int64_t top, int64_t elapsed)
+{
+	results_print_ordered(output, results, aggregation, ORDER_VALUE, top, elapsed);
+}
+
+void results_print_ordered(struct output *output, const struct results *results, uint32_t aggregation, enum result_order order, int64_t top, int64_t elapsed)
 {
 	uint32_t count;
 
 	if (output->terminal)
 		output_measure(output); /* it may have been resized since the last print */
-	struct results_entry *entries = results_sorted(results, aggregation, &count);
+	struct results_entry *entries = results_ordered(results, aggregation, order, &count);
 	const struct printing printing = {
 		.output = output, .results = results, .index = aggregation, .aggregation = &results_compiled(results)->aggregations[aggregation],
 		.decl = results_decl(results, aggregation), .entries = count ? entries : NULL,
 		.shown = top >= 0 && top < count ? (uint32_t)top : count, .count = count, .elapsed = elapsed,
 	};
 
-	if (output->format == OUTPUT_JSON)
-		print_json(&printing);
-	else if (!count)
-		fprintf(output->file, "%s: no data\n", printing.aggregation->name);
-	else
-		printers[jst_aggregation_info[printing.aggregation->function].shape](&printing);
+	print_entries(&printing);
 	free(entries);
+}
+
+void results_print_entry(struct output *output, const struct results *results, uint32_t aggregation, const struct jst_value *keys, const struct jst_result *result, int64_t elapsed)
+{
+	struct results_entry entry = { .result = result };
+	const struct printing printing = {
+		.output = output, .results = results, .index = aggregation, .aggregation = &results_compiled(results)->aggregations[aggregation],
+		.decl = results_decl(results, aggregation), .entries = &entry, .shown = 1, .count = 1, .elapsed = elapsed, .one = true,
+	};
+
+	if (output->terminal)
+		output_measure(output);
+	for (uint32_t key = 0; key < printing.aggregation->keys; key++)
+		entry.keys[key] = keys[key];
+	if (result || output->format == OUTPUT_JSON) {
+		print_entries(&printing);
+		return;
+	}
+	print_entry_name(&printing, &entry);
+	fputs(": no data\n", output->file);
 }
 
 /* ---- tables ---- */
@@ -193,6 +223,19 @@ void print_columns(const struct printing *printing, const char *const *titles, u
 void print_heading(const struct printing *printing)
 {
 	fprintf(printing->output->file, "%s\n", printing->aggregation->name);
+}
+
+void print_entry_name(const struct printing *printing, const struct results_entry *entry)
+{
+	FILE *file = printing->output->file;
+
+	fputs(printing->aggregation->name, file);
+	for (uint32_t key = 0; key < printing->aggregation->keys; key++) {
+		fputs(key ? ", " : "[", file);
+		print_value(file, entry->keys[key], printing->aggregation->key_unit[key]);
+	}
+	if (printing->aggregation->keys)
+		fputc(']', file);
 }
 
 void print_rest(const struct printing *printing)

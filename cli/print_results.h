@@ -19,6 +19,7 @@ struct printing {
 	const struct results_entry *entries;
 	uint32_t shown, count;
 	int64_t elapsed;                               /* ns */
+	bool one;                                      /* a single entry, by print(@a[k]) */
 };
 
 /* Each prints all that is shown, one key after the other; at least one is. */
@@ -65,6 +66,8 @@ void print_columns(const struct printing *printing, const char *const *titles, u
 
 /* "@lat" and the rest of the line. */
 void print_heading(const struct printing *printing);
+/* "@lat[/users, 200]" */
+void print_entry_name(const struct printing *printing, const struct results_entry *entry);
 /* Where a table's top was cut: "… and N more". */
 void print_rest(const struct printing *printing);
 /* "| ####      | " with a bar of part/whole of width; something is shown for everything above zero. */

@@ -166,6 +166,19 @@ const struct jst_result *results_get(const struct results *results, uint32_t agg
 	return at ? &table->entry[at - 1]->result : NULL;
 }
 
+const struct jst_result *results_seek(const struct results *results, uint32_t aggregation, const struct jst_value *keys, uint32_t string_size)
+{
+	const uint32_t count = results->table[aggregation].decl.keys, size = jst_key_size(keys, count, string_size);
+	_Alignas(8) unsigned char small[512];
+	unsigned char *key = size <= sizeof(small) ? small : allocate(NULL, 1, size);
+	bool cut = false;
+	const struct jst_result *result = results_get(results, aggregation, key, jst_key_encode(key, size, keys, count, string_size, &cut));
+
+	if (key != small)
+		free(key);
+	return result;
+}
+
 void results_merge(struct results *to, const struct results *from)
 {
 	for (uint32_t i = 0; i < from->tables && i < to->tables; i++) {
@@ -226,12 +239,33 @@ static struct jst_value sum_value(const struct jst_sum *sum)
 	return jst_value_int((int64_t)sum->integers);
 }
 
+static struct jst_value average(const struct jst_result *result)
+{
+	return result->count ? jst_value_double(((double)result->sum.integers + result->sum.doubles) / (double)result->count) : jst_value_nil();
+}
+
+/* What an aggregation without keys reads as before its first update. */
+static struct jst_value nothing(enum jst_shape shape)
+{
+	switch (shape) {
+	case JST_SHAPE_MIN:
+	case JST_SHAPE_MAX:
+	case JST_SHAPE_AVG:
+	case JST_SHAPE_LAST:
+		return jst_value_nil();
+	case JST_SHAPE_RATE:
+		return jst_value_double(0);
+	default:
+		return jst_value_int(0);
+	}
+}
+
 struct jst_value results_value(const struct results *results, uint32_t aggregation, const struct jst_result *result, int64_t elapsed)
 {
 	const enum jst_shape shape = jst_aggregation_info[results->table[aggregation].decl.function].shape;
 
 	if (!result)
-		return shape == JST_SHAPE_COUNT ? jst_value_int(0) : jst_value_nil();
+		return results->table[aggregation].decl.keys ? jst_value_nil() : nothing(shape);
 	switch (shape) {
 	case JST_SHAPE_SUM:
 		return sum_value(&result->sum);
@@ -240,7 +274,7 @@ struct jst_value results_value(const struct results *results, uint32_t aggregati
 	case JST_SHAPE_MAX:
 		return result->max;
 	case JST_SHAPE_AVG:
-		return result->count ? jst_value_double(((double)result->sum.integers + result->sum.doubles) / (double)result->count) : jst_value_nil();
+		return average(result);
 	case JST_SHAPE_RATE:
 		return elapsed > 0 ? jst_value_double((double)result->count / ((double)elapsed / 1e9)) : jst_value_nil();
 	case JST_SHAPE_LAST:
@@ -260,22 +294,61 @@ struct order {
 	bool exact, known; /* unknown ones (nil, NaN) come last */
 };
 
-static struct order order_of(const struct table *table, const struct results *results, uint32_t aggregation, struct results_entry entry)
+/* What print sorts by where the script does not say. */
+static enum result_order usual_order(enum jst_shape shape)
 {
-	struct order order = { .entry = entry, .exact = true, .known = true };
-	const enum jst_shape shape = jst_aggregation_info[table->decl.function].shape;
+	switch (shape) {
+	case JST_SHAPE_SUM:
+		return ORDER_SUM;
+	case JST_SHAPE_MIN:
+		return ORDER_MIN;
+	case JST_SHAPE_MAX:
+		return ORDER_MAX;
+	case JST_SHAPE_AVG:
+		return ORDER_AVG;
+	case JST_SHAPE_LAST:
+		return ORDER_KEY;
+	default:
+		return ORDER_COUNT; /* a rate's period is the same for all keys */
+	}
+}
 
-	if (shape == JST_SHAPE_LAST)
+static struct order order_of(const struct table *table, enum result_order by, struct results_entry entry)
+{
+	static const double quantiles[ORDERS] = { [ORDER_P50] = 0.5, [ORDER_P90] = 0.9, [ORDER_P99] = 0.99, [ORDER_P999] = 0.999 };
+	const struct jst_result *result = entry.result;
+	struct order order = { .entry = entry, .exact = true, .known = true };
+	struct jst_value value;
+
+	switch (by) {
+	case ORDER_KEY:
 		return order;
-	if (shape == JST_SHAPE_SUM && !entry.result->sum.has_doubles) {
-		order.integer = entry.result->sum.integers;
+	case ORDER_SUM:
+		if (!result->sum.has_doubles) {
+			order.integer = result->sum.integers;
+			return order;
+		}
+		value = sum_value(&result->sum);
+		break;
+	case ORDER_AVG:
+		value = average(result);
+		break;
+	case ORDER_MIN:
+		value = result->min;
+		break;
+	case ORDER_MAX:
+		value = result->max;
+		break;
+	case ORDER_P50:
+	case ORDER_P90:
+	case ORDER_P99:
+	case ORDER_P999:
+		value = jst_result_quantile(result, &table->decl, quantiles[by]);
+		break;
+	default:
+		order.integer = result->count;
 		return order;
 	}
-	if (shape != JST_SHAPE_SUM && shape != JST_SHAPE_MIN && shape != JST_SHAPE_MAX && shape != JST_SHAPE_AVG) {
-		order.integer = entry.result->count; /* a rate's period is the same for all keys */
-		return order;
-	}
-	const struct jst_value value = results_value(results, aggregation, entry.result, 1);
 	order.integer = value.kind == JST_INT ? value.i : 0;
 	order.exact = value.kind == JST_INT;
 	order.number = value.kind == JST_DOUBLE ? value.d : 0;
@@ -338,7 +411,13 @@ static int compare_orders(const void *left, const void *right, void *keys)
 
 struct results_entry *results_sorted(const struct results *results, uint32_t aggregation, uint32_t *count)
 {
+	return results_ordered(results, aggregation, ORDER_VALUE, count);
+}
+
+struct results_entry *results_ordered(const struct results *results, uint32_t aggregation, enum result_order order, uint32_t *count)
+{
 	const struct table *table = &results->table[aggregation];
+	const enum result_order by = order == ORDER_VALUE ? usual_order(jst_aggregation_info[table->decl.function].shape) : order;
 	struct order *orders = allocate(NULL, table->count, sizeof(*orders));
 	struct results_entry *entries = allocate(NULL, table->count, sizeof(*entries));
 	uint32_t keys = table->decl.keys;
@@ -349,7 +428,7 @@ struct results_entry *results_sorted(const struct results *results, uint32_t agg
 
 		if (!jst_key_decode(entry->key, entry->key_size, view.keys, keys))
 			memset(view.keys, 0, sizeof(view.keys)); /* nil: keys are checked before they come here */
-		orders[i] = order_of(table, results, aggregation, view);
+		orders[i] = order_of(table, by, view);
 	}
 	if (table->count)
 		qsort_r(orders, table->count, sizeof(*orders), compare_orders, &keys);

@@ -34,11 +34,17 @@ bool results_any(const struct results *results, uint32_t aggregation);
 bool results_due(const struct results *results, uint32_t aggregation);
 void results_printed(struct results *results, uint32_t aggregation);
 
-/* What @a[key] reads as in a clause of the CLI: count, sum, avg, min, max, rate, last (its string belongs to the result), else its count; nil where nothing is known. result: NULL where there is no such key. elapsed: as in results_print(). */
+/*
+ * What @a[key] reads as in a clause of the CLI: count, sum, avg, min, max, rate, last (its string belongs to the result), else its count; nil where nothing is known. elapsed: as in results_print().
+ * result: NULL where there is no such key, which is nil; without keys, where @a was not updated, what can be counted is 0.
+ */
 struct jst_value results_value(const struct results *results, uint32_t aggregation, const struct jst_result *result, int64_t elapsed);
 
 /* The state under key, or NULL. */
 const struct jst_result *results_get(const struct results *results, uint32_t aggregation, const void *key, uint32_t key_size);
+
+/* The state under keys, as many as the aggregation has, whose strings are cut at string_size as in the targets; or NULL. */
+const struct jst_result *results_seek(const struct results *results, uint32_t aggregation, const struct jst_value *keys, uint32_t string_size);
 
 /* What results were made for. */
 const struct compiled *results_compiled(const struct results *results);
@@ -52,6 +58,8 @@ struct results_entry {
 	const struct jst_result *result;
 };
 struct results_entry *results_sorted(const struct results *results, uint32_t aggregation, uint32_t *count);
+/* The same in the order that print(@a, by: order) shows them, which the aggregation must know (order.def). */
+struct results_entry *results_ordered(const struct results *results, uint32_t aggregation, enum result_order order, uint32_t *count);
 
 /*
  * Reading a target's memory, mapped read-only and not trusted (size bytes at base, 64-byte aligned; it may change at any moment). Adds the cells of every bank that `take` accepts:
@@ -78,5 +86,9 @@ struct output;
 
 /* print(@a), print(@a, top): as text a block, as JSON one object a key. top < 0: all keys. elapsed: ns since the session's start or the last clear, for rate. Nothing updated: "no data". */
 void results_print(struct output *output, const struct results *results, uint32_t aggregation, int64_t top, int64_t elapsed);
+/* print(@a, top: top, by: order). */
+void results_print_ordered(struct output *output, const struct results *results, uint32_t aggregation, enum result_order order, int64_t top, int64_t elapsed);
+/* print(@a[keys]): one entry as print shows it, a number in one line. result: NULL where there is no such key: "no data". */
+void results_print_entry(struct output *output, const struct results *results, uint32_t aggregation, const struct jst_value *keys, const struct jst_result *result, int64_t elapsed);
 
 #endif

@@ -47,12 +47,21 @@ struct format_piece {
 	int precision;        /* likewise */
 };
 
+/* What print sorts an aggregation by. */
+enum result_order {
+#define ORDER(name, text, shapes, meaning) ORDER_##name,
+#include "order.def"
+#undef ORDER
+	ORDERS
+};
+
 enum record_type {
 	RECORD_PRINTF,        /* format */
 	RECORD_PRINT,         /* values, separated by a blank, then a newline */
 	RECORD_EMIT,          /* named values */
 	RECORD_EVENT,         /* the event with all its fields (emit without arguments; a clause without a body) */
-	RECORD_PRINT_AGGREGATION, /* CLI clauses: print(@a) or print(@a, n): one value, how many rows at most, nil: all */
+	RECORD_PRINT_AGGREGATION, /* CLI clauses: print(@a), print(@a, n) and so on: one value, how many rows at most, nil: all */
+	RECORD_PRINT_ENTRY,   /* CLI clauses: print(@a[k]): the keys */
 	RECORD_CLEAR,         /* CLI clauses: clear(@a) */
 	RECORD_ZERO,          /* CLI clauses: zero(@a) */
 	RECORD_TIME,          /* CLI clauses: time("%H:%M:%S"), a strftime format in text */
@@ -66,7 +75,8 @@ struct compiled_record {
 	char **names;         /* RECORD_EMIT: one a value */
 	enum unit *units;     /* one a value */
 	uint32_t values;
-	uint32_t aggregation; /* RECORD_PRINT_AGGREGATION, CLEAR, ZERO */
+	uint32_t aggregation; /* RECORD_PRINT_AGGREGATION, PRINT_ENTRY, CLEAR, ZERO */
+	enum result_order order;     /* RECORD_PRINT_AGGREGATION */
 	char *text;           /* RECORD_TIME */
 };
 

@@ -303,6 +303,51 @@ START_TEST(tables)
 }
 END_TEST
 
+/* print(@a[key]) of what was read before. */
+static void expect_entry(enum output_format format, uint32_t aggregation, struct jst_value key, const char *expected)
+{
+	char *text;
+	size_t length;
+	struct output output = { .file = open_memstream(&text, &length), .format = format, .width = 60 };
+
+	results_print_entry(&output, f.results, aggregation, &key, results_seek(f.results, aggregation, &key, 256), 2000000000);
+	fclose(output.file);
+	if (format == OUTPUT_JSON)
+		ck_assert_int_ge(json_lines(text, length), 0);
+	ck_assert_str_eq(text, expected);
+	free(text);
+}
+
+START_TEST(entries)
+{
+	fixture_init(&f);
+	repeat(3, A_COUNT, text_value("/a\x1b"), nil);
+	repeat(1, A_COUNT, text_value("/b"), nil);
+	repeat(2, A_QUANTILES, jst_value_int(7), jst_value_int(15));
+	repeat(2, A_QUANTILES, jst_value_int(8), jst_value_int(15));
+	repeat(1, A_MIN, jst_value_int(8), jst_value_int(1500));
+	repeat(2, A_PLAIN_COUNT, nil, nil);
+	repeat(2, A_HIST, text_value("k"), jst_value_int(1));
+	results_read(f.results, f.view, READER_TAKE_REST);
+	expect_entry(OUTPUT_TEXT, A_COUNT, text_value("/a\x1b"), "@count[/a\\x1b]: 3\n");
+	expect_entry(OUTPUT_TEXT, A_COUNT, text_value("/c"), "@count[/c]: no data\n");
+	expect_entry(OUTPUT_TEXT, A_PLAIN_COUNT, nil, "@: 2\n");
+	expect_entry(OUTPUT_TEXT, A_PLAIN_HIST, nil, "@lat: no data\n");
+	expect_entry(OUTPUT_TEXT, A_MIN, jst_value_int(8), "@min[8]: 1.50us\n");
+	expect_entry(OUTPUT_TEXT, A_QUANTILES, jst_value_int(7), "@quantiles\n"
+	                                                         "      p50   p90   p99  p99.9   max  count\n"
+	                                                         "  7  15ns  15ns  15ns   15ns  15ns      2\n"
+	                                                         "\n");
+	expect_entry(OUTPUT_TEXT, A_HIST, text_value("k"), "@hist[k]\n"
+	                                                   "  1ns .. 2ns | ######################################### | 2\n"
+	                                                   "  count 2  min 1ns  avg 1ns  p50 1ns  p90 1ns  p99 1ns  max 1ns\n"
+	                                                   "\n");
+	expect_entry(OUTPUT_JSON, A_COUNT, text_value("/b"), "{\"type\":\"aggregation\",\"name\":\"@count\",\"function\":\"count\",\"key\":[\"/b\"],\"unit\":null,\"value\":1}\n");
+	expect_entry(OUTPUT_JSON, A_MIN, jst_value_int(9), "{\"type\":\"aggregation\",\"name\":\"@min\",\"function\":\"min\",\"key\":[9],\"unit\":\"ns\",\"value\":null}\n");
+	fixture_fini(&f);
+}
+END_TEST
+
 /* One key longer than the line: its own row runs on, the others stay in shape. */
 START_TEST(long_keys)
 {
@@ -320,4 +365,4 @@ START_TEST(long_keys)
 }
 END_TEST
 
-FIXTURE_MAIN("print", no_data, counts, several_keys, numbers, histograms, signed_histograms, keyed_histograms, linear_histograms, tables, long_keys)
+FIXTURE_MAIN("print", no_data, counts, several_keys, numbers, histograms, signed_histograms, keyed_histograms, linear_histograms, tables, entries, long_keys)

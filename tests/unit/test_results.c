@@ -90,10 +90,10 @@ START_TEST(clearing)
 END_TEST
 
 /* Checks that the keys come in this order. */
-static void expect_order(uint32_t aggregation, const struct jst_value *keys, uint32_t expected)
+static void expect_order_by(uint32_t aggregation, enum result_order by, const struct jst_value *keys, uint32_t expected)
 {
 	uint32_t count;
-	struct results_entry *entries = results_sorted(f.results, aggregation, &count);
+	struct results_entry *entries = results_ordered(f.results, aggregation, by, &count);
 
 	ck_assert_uint_eq(count, expected);
 	for (uint32_t i = 0; i < count; i++) {
@@ -106,6 +106,11 @@ static void expect_order(uint32_t aggregation, const struct jst_value *keys, uin
 		}
 	}
 	free(entries);
+}
+
+static void expect_order(uint32_t aggregation, const struct jst_value *keys, uint32_t expected)
+{
+	expect_order_by(aggregation, ORDER_VALUE, keys, expected);
 }
 
 START_TEST(order)
@@ -152,6 +157,77 @@ START_TEST(order)
 }
 END_TEST
 
+/* a: 1, 1, 1; b: 100, 2; c: 50; d: 1, 1, 1. Each order but that of the keys has a tie between a and d. */
+START_TEST(orders)
+{
+	static const struct {
+		enum result_order by;
+		const char *keys;
+	} rows[] = { { ORDER_VALUE, "adbc" }, { ORDER_COUNT, "adbc" }, { ORDER_KEY, "abcd" }, { ORDER_SUM, "bcad" }, { ORDER_AVG, "bcad" }, { ORDER_MIN, "cbad" }, { ORDER_MAX, "bcad" },
+	             { ORDER_P50, "cbad" }, { ORDER_P90, "bcad" }, { ORDER_P99, "bcad" }, { ORDER_P999, "bcad" } };
+	static const struct {
+		const char *key;
+		int64_t value;
+	} updates[] = { { "d", 1 }, { "c", 50 }, { "b", 2 }, { "a", 1 }, { "b", 100 }, { "a", 1 }, { "d", 1 }, { "a", 1 }, { "d", 1 } };
+	static const uint32_t aggregations[] = { A_HIST, A_LHIST, A_QUANTILES, A_STATS, A_AVG, A_SUM, A_MIN, A_MAX };
+
+	fixture_init(&f);
+	for (size_t i = 0; i < sizeof(updates) / sizeof(updates[0]); i++)
+		for (size_t j = 0; j < sizeof(aggregations) / sizeof(aggregations[0]); j++)
+			fixture_update(&f, (uint32_t)i % 2, aggregations[j], text_value(updates[i].key), jst_value_int(updates[i].value));
+	results_read(f.results, f.view, READER_TAKE_REST);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct jst_value keys[4];
+
+		for (int k = 0; k < 4; k++)
+			keys[k] = jst_value_string(rows[i].keys + k, 1);
+		expect_order_by(A_HIST, rows[i].by, keys, 4);
+		expect_order_by(A_QUANTILES, rows[i].by, keys, 4);
+		/* lhist's last step reaches to what was seen. */
+		expect_order_by(A_LHIST, rows[i].by, keys, 4);
+		if (rows[i].by < ORDER_P50)
+			expect_order_by(A_STATS, rows[i].by, keys, 4);
+		if (rows[i].by == ORDER_SUM || rows[i].by == ORDER_AVG || rows[i].by == ORDER_COUNT || rows[i].by == ORDER_KEY)
+			expect_order_by(A_AVG, rows[i].by, keys, 4);
+		if (rows[i].by == ORDER_SUM || rows[i].by == ORDER_COUNT || rows[i].by == ORDER_KEY)
+			expect_order_by(A_SUM, rows[i].by, keys, 4);
+		if (rows[i].by == ORDER_MIN || rows[i].by == ORDER_COUNT)
+			expect_order_by(A_MIN, rows[i].by, keys, 4);
+		if (rows[i].by == ORDER_MAX || rows[i].by == ORDER_COUNT)
+			expect_order_by(A_MAX, rows[i].by, keys, 4);
+	}
+	fixture_fini(&f);
+}
+END_TEST
+
+/* By keys as a script has them: strings are cut as in the targets, 2.0 is 2, and a key may be longer than what lies on the stack. */
+START_TEST(seeking)
+{
+	static char text[2000];
+	_Alignas(8) unsigned char buffer[4096];
+	const struct jst_value pair[2] = { text_value("GET"), jst_value_int(2) }, same[2] = { text_value("GET"), jst_value_double(2) };
+	bool cut = false;
+
+	fixture_init(&f);
+	memset(text, 'x', sizeof(text));
+	results_find(f.results, A_PAIRS, buffer, jst_key_encode(buffer, sizeof(buffer), pair, 2, 256, &cut))->count = 5;
+	ck_assert_uint_eq(results_seek(f.results, A_PAIRS, same, 256)->count, 5);
+	ck_assert_ptr_null(results_seek(f.results, A_PAIRS, (struct jst_value[]){ text_value("GET"), text_value("2") }, 256));
+
+	const struct jst_value key = jst_value_string(text, sizeof(text)), shorter = jst_value_string(text, 1500);
+
+	results_find(f.results, A_COUNT, buffer, jst_key_encode(buffer, sizeof(buffer), &key, 1, 1024, &cut))->count = 6;
+	ck_assert(cut);
+	ck_assert_uint_eq(results_seek(f.results, A_COUNT, &key, 1024)->count, 6);
+	ck_assert_uint_eq(results_seek(f.results, A_COUNT, &shorter, 1024)->count, 6);
+	ck_assert_ptr_null(results_seek(f.results, A_COUNT, &key, 2048));
+	ck_assert_ptr_null(results_seek(f.results, A_PLAIN_COUNT, NULL, 1024));
+	results_find(f.results, A_PLAIN_COUNT, NULL, 0)->count = 7;
+	ck_assert_uint_eq(results_seek(f.results, A_PLAIN_COUNT, NULL, 1024)->count, 7);
+	fixture_fini(&f);
+}
+END_TEST
+
 START_TEST(readings)
 {
 	fixture_init(&f);
@@ -168,10 +244,16 @@ START_TEST(readings)
 	ck_assert_int_eq(results_value(f.results, A_HIST, &result, 0).i, 4);
 	result.sum.integers = (__int128)INT64_MAX + 1;
 	ck_assert_double_eq(results_value(f.results, A_SUM, &result, 0).d, 0x1p63);
-	ck_assert_int_eq(results_value(f.results, A_COUNT, NULL, 0).i, 0);
+	/* No such key; without keys, nothing yet. */
+	ck_assert_uint_eq(results_value(f.results, A_COUNT, NULL, 0).kind, JST_NIL);
 	ck_assert_uint_eq(results_value(f.results, A_SUM, NULL, 0).kind, JST_NIL);
+	ck_assert_int_eq(results_value(f.results, A_PLAIN_COUNT, NULL, 0).i, 0);
+	ck_assert_uint_eq(results_value(f.results, A_PLAIN_COUNT, NULL, 0).kind, JST_INT);
+	ck_assert_uint_eq(results_value(f.results, A_PLAIN_SUM, NULL, 0).kind, JST_INT);
+	ck_assert_uint_eq(results_value(f.results, A_PLAIN_HIST, NULL, 0).kind, JST_INT);
+	ck_assert_double_eq(results_value(f.results, A_RATE, NULL, 1).d, 0);
 	fixture_fini(&f);
 }
 END_TEST
 
-FIXTURE_MAIN("results", finding, merging, clearing, order, readings)
+FIXTURE_MAIN("results", finding, merging, clearing, order, orders, seeking, readings)
