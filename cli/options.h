@@ -36,8 +36,10 @@ struct options {
 	uint64_t memory;              /* bytes */
 	uint32_t ring_size;           /* bytes, a power of two */
 	uint32_t string_size;         /* bytes */
-	uint32_t budget;
+	uint32_t budget;              /* instructions a clause run in a target; here OPTIONS_BUDGET_FACTOR times as many */
 };
+
+enum { OPTIONS_BUDGET_FACTOR = 1000 };
 
 /* False: something is wrong, and one line (with a suggestion) was written to standard error. Options may stand anywhere before "--". */
 bool options_parse(struct options *options, int argc, char **argv);

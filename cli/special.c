@@ -11,10 +11,12 @@
 #include "map.h"
 #include "messages.h"
 #include "session.h"
+#include "snapshot.h"
 #include "times.h"
 #include "verify.h"
 
-enum { MEMORY = 64 << 20, RING = 1 << 20, SLOT = 0 };
+/* STRINGS: for those that one run of a clause makes, beyond what a clause in a target has: it may loop over many keys. */
+enum { MEMORY = 64 << 20, RING = 1 << 20, STRINGS = 32 << 20, SLOT = 0 };
 
 struct specials {
 	const struct compiled *compiled;
@@ -23,6 +25,10 @@ struct specials {
 	size_t size;                      /* of the memory */
 	_Atomic uint64_t tails[JST_SLOTS];
 	struct jst_runner runner;
+	struct jst_host host;
+	struct snapshot *snapshot;        /* NULL: nothing to read */
+	void (*execute)(void *context, const struct record *record, const struct record_source *source); /* of the clause that runs */
+	void *context;
 	uint64_t tail;                    /* of the ring, as read */
 	unsigned char *buffer;            /* of a record */
 	struct jst_field_binding *fields;
@@ -51,6 +57,62 @@ static void set_clock(struct specials *special)
 	atomic_store_explicit(&special->session.memory.header->clock.scale[0].wall, (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec - times_now(), memory_order_relaxed); /* read by our own thread */
 }
 
+static struct jst_string string_of(const char *text)
+{
+	return (struct jst_string){ text, (uint32_t)strlen(text) };
+}
+
+/* ---- what only a session in the CLI can do ---- */
+
+static void drain(void *context)
+{
+	struct specials *special = context;
+	struct jst_slot *slot = &special->session.memory.slots[SLOT];
+	const jst_ref ring = atomic_load_explicit(&slot->ring, memory_order_relaxed); /* our own thread wrote it */
+	struct jst_ring_reader reader = { .base = special->session.memory.base, .size = special->size, .tail = special->tail };
+	const struct record_source source = { .pid = (int32_t)getpid(), .title = "jstrace", .hostname = special->hostname, .base = reader.base, .size = reader.size };
+	int size;
+
+	while (ring && (size = jst_ring_read(&reader, ring, special->buffer, RING)) > 0) {
+		struct record record;
+
+		special->tail = reader.tail;
+		atomic_store_explicit(&special->tails[SLOT], reader.tail, memory_order_relaxed); /* read by our own thread */
+		if (record_decode(special->compiled, special->buffer, (size_t)size, &record))
+			special->execute(special->context, &record, &source);
+	}
+}
+
+static struct jst_value read_value(void *context, uint32_t aggregation, const struct jst_value *keys)
+{
+	const struct specials *special = context;
+
+	return special->snapshot ? snapshot_value(special->snapshot, aggregation, keys) : jst_value_nil();
+}
+
+static struct jst_value read_quantile(void *context, uint32_t aggregation, const struct jst_value *keys, double q, uint32_t *cost)
+{
+	const struct specials *special = context;
+
+	return special->snapshot ? snapshot_quantile(special->snapshot, aggregation, keys, q, cost) : jst_value_nil();
+}
+
+static uint32_t read_count(void *context, uint32_t aggregation)
+{
+	const struct specials *special = context;
+
+	return special->snapshot ? snapshot_count(special->snapshot, aggregation) : 0;
+}
+
+static bool read_keys(void *context, uint32_t aggregation, int64_t rank, struct jst_value *keys)
+{
+	const struct specials *special = context;
+
+	return special->snapshot && snapshot_keys(special->snapshot, aggregation, rank, keys);
+}
+
+/* ---- the session ---- */
+
 static void fill_header(struct specials *special)
 {
 	struct jst_memory_header *header = special->session.memory.header;
@@ -77,7 +139,7 @@ struct specials *special_new(const struct compiled *compiled, uint32_t budget, u
 	}
 
 	struct specials *special = message_allocate(1, sizeof(*special));
-	const uint32_t work_size = jst_session_work_size(string_size);
+	const uint32_t work_size = jst_session_work_size(string_size) + 2 * STRINGS;
 	const size_t minimum = jst_memory_minimum(program, RING) + MEMORY;
 
 	special->compiled = compiled;
@@ -87,7 +149,7 @@ struct specials *special_new(const struct compiled *compiled, uint32_t budget, u
 
 	/* Untouched pages cost nothing, so it may be as large as a target's. */
 	void *base = mmap(NULL, special->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	void *work = mmap(NULL, work_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *work = mmap(NULL, work_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (base == MAP_FAILED || work == MAP_FAILED ||
 	    !jst_memory_init(&special->session.memory, base, program, &(struct jst_memory_options){ .size = special->size, .string_size = string_size, .ring_size = RING })) {
@@ -100,6 +162,8 @@ struct specials *special_new(const struct compiled *compiled, uint32_t budget, u
 	special->session.work_size = work_size;
 	special->session.budget = budget;
 	special->session.string_size = string_size;
+	special->host = (struct jst_host){ .context = special, .value = read_value, .quantile = read_quantile, .count = read_count, .keys = read_keys, .drain = drain };
+	special->session.host = &special->host;
 	fill_header(special);
 	jst_session_initialise(&special->session);
 	special->runner = (struct jst_runner){ .slot = SLOT, .tid = (int32_t)getpid(), .serial = 1 };
@@ -116,6 +180,7 @@ void special_free(struct specials *special)
 		return;
 	munmap(special->session.memory.base, special->size);
 	munmap(special->session.work, special->session.work_size);
+	snapshot_free(special->snapshot);
 	free(special->program);
 	free(special->buffer);
 	free(special->fields);
@@ -123,27 +188,10 @@ void special_free(struct specials *special)
 	free(special);
 }
 
-static struct jst_string string_of(const char *text)
+void special_watch(struct specials *special, const struct results *totals, int64_t (*elapsed)(void *context, uint32_t aggregation), void *context)
 {
-	return (struct jst_string){ text, (uint32_t)strlen(text) };
-}
-
-static void drain(struct specials *special, void (*execute)(void *context, const struct record *record, const struct record_source *source), void *context)
-{
-	struct jst_slot *slot = &special->session.memory.slots[SLOT];
-	const jst_ref ring = atomic_load_explicit(&slot->ring, memory_order_relaxed); /* our own thread wrote it */
-	struct jst_ring_reader reader = { .base = special->session.memory.base, .size = special->size, .tail = special->tail };
-	const struct record_source source = { .pid = (int32_t)getpid(), .title = "jstrace", .hostname = special->hostname, .base = reader.base, .size = reader.size };
-	int size;
-
-	while (ring && (size = jst_ring_read(&reader, ring, special->buffer, RING)) > 0) {
-		struct record record;
-
-		special->tail = reader.tail;
-		atomic_store_explicit(&special->tails[SLOT], reader.tail, memory_order_relaxed); /* read by our own thread */
-		if (record_decode(special->compiled, special->buffer, (size_t)size, &record))
-			execute(context, &record, &source);
-	}
+	snapshot_free(special->snapshot);
+	special->snapshot = snapshot_new(totals, special->session.string_size, elapsed, context);
 }
 
 void special_run(struct specials *special, uint32_t clause, const char *name, const struct special_event *event,
@@ -170,8 +218,12 @@ void special_run(struct specials *special, uint32_t clause, const char *name, co
 		special->sites[clause] = jst_site_write(&special->session.memory, &binding.probe);
 	binding.site = special->sites[clause];
 	set_clock(special);
+	special->execute = execute;
+	special->context = context;
 	jst_session_clause(&special->session, &special->runner, &binding, words, clause);
-	drain(special, execute, context);
+	drain(special);
+	if (special->snapshot)
+		snapshot_end(special->snapshot);
 }
 
 int special_exit_code(const struct specials *special)

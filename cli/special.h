@@ -1,13 +1,15 @@
 /*
  * The CLI's own clauses: BEGIN, END, tick, process. They run in the same virtual machine as those in the targets, in a session of one thread with a memory of its own on the heap.
  *
- * What a clause prints or clears comes out of its ring after it has run, as records in order, so the clause sees nothing half done. Single-threaded; owns its memory.
+ * What a clause prints or clears comes out of its ring as records in order, while it runs and when it has: a clause may print more than a ring holds. Who executes them leaves the totals alone until the
+ * clause has run (clear and zero wait), so the clause sees one snapshot throughout. Single-threaded; owns its memory.
  */
 #ifndef SPECIAL_H
 #define SPECIAL_H
 
 #include "compile.h"
 #include "record.h"
+#include "results.h"
 
 struct specials;
 
@@ -21,7 +23,10 @@ struct special_event {
 struct specials *special_new(const struct compiled *compiled, uint32_t budget, uint32_t string_size, const char **limit);
 void special_free(struct specials *special);
 
-/* Runs one clause, then gives its records to execute, in order. name: of the probe: "BEGIN", "tick-1s", "process:exit". */
+/* From now on the clauses read aggregations in totals, which outlive them; before that there is nothing to read. elapsed: what rate() counts over, ns. */
+void special_watch(struct specials *special, const struct results *totals, int64_t (*elapsed)(void *context, uint32_t aggregation), void *context);
+
+/* Runs one clause and gives its records to execute, in order. name: of the probe: "BEGIN", "tick-1s", "process:exit". */
 void special_run(struct specials *special, uint32_t clause, const char *name, const struct special_event *event,
                  void (*execute)(void *context, const struct record *record, const struct record_source *source), void *context);
 

@@ -30,6 +30,9 @@ enum {
 	FLIP_MS = 1000,
 };
 
+/* What happens to an aggregation once the clause that asked for it has run. */
+enum pending { PENDING_NOTHING, PENDING_ZERO, PENDING_CLEAR };
+
 struct trace {
 	const struct options *options;
 	struct compiled *compiled;
@@ -46,6 +49,7 @@ struct trace {
 	int64_t started;         /* when the first target's probes went on, ns; 0: not yet */
 	int64_t snapshot;        /* what rate() counts up to, ns */
 	int64_t *cleared;        /* one an aggregation: what rate() counts from, ns; 0: from started */
+	enum pending *pending;   /* one an aggregation: what the clause that runs asked for */
 	int64_t *tick_due;       /* one a special, ns */
 	int64_t gather_due;
 	int64_t end_due;         /* --duration */
@@ -58,17 +62,35 @@ struct trace {
 
 /* ---- the script's own clauses ---- */
 
-static int64_t elapsed_of(const struct trace *trace, uint32_t aggregation)
+static int64_t elapsed_of(void *context, uint32_t aggregation)
 {
+	const struct trace *trace = context;
 	const int64_t from = trace->cleared[aggregation] ? trace->cleared[aggregation] : trace->started;
 
 	return from && trace->snapshot > from ? trace->snapshot - from : 0;
 }
 
-static void print_aggregation(struct trace *trace, uint32_t aggregation, int64_t top)
+static void print_aggregation(struct trace *trace, uint32_t aggregation, enum result_order order, int64_t top)
 {
-	results_print(trace->output, trace->totals, aggregation, top, elapsed_of(trace, aggregation));
+	results_print_ordered(trace->output, trace->totals, aggregation, order, top, elapsed_of(trace, aggregation));
 	results_printed(trace->totals, aggregation);
+}
+
+static void print_entry(struct trace *trace, uint32_t aggregation, const struct jst_value *keys)
+{
+	const struct jst_result *result = results_seek(trace->totals, aggregation, keys, trace->options->string_size);
+
+	results_print_entry(trace->output, trace->totals, aggregation, keys, result, elapsed_of(trace, aggregation));
+}
+
+/* How many rows print shows at most; -1: all. */
+static int64_t top_of(const struct record *record)
+{
+	const struct jst_value value = record->count ? record->values[0] : jst_value_nil();
+
+	if (value.kind == JST_DOUBLE && value.d >= 0)
+		return value.d < 0x1p62 ? (int64_t)value.d : -1;
+	return value.kind == JST_INT && value.i >= 0 ? value.i : -1;
 }
 
 static void execute(void *context, const struct record *record, const struct record_source *source)
@@ -78,19 +100,36 @@ static void execute(void *context, const struct record *record, const struct rec
 
 	switch (record->compiled->type) {
 	case RECORD_PRINT_AGGREGATION:
-		print_aggregation(trace, aggregation, record->count && record->values[0].kind == JST_INT ? record->values[0].i : -1);
+		print_aggregation(trace, aggregation, record->compiled->order, top_of(record));
+		break;
+	case RECORD_PRINT_ENTRY:
+		print_entry(trace, aggregation, record->values);
 		break;
 	case RECORD_CLEAR:
-		results_clear(trace->totals, aggregation);
-		trace->cleared[aggregation] = trace->snapshot;
+		trace->pending[aggregation] = PENDING_CLEAR;
 		break;
 	case RECORD_ZERO:
-		results_zero(trace->totals, aggregation);
-		trace->cleared[aggregation] = trace->snapshot;
+		if (trace->pending[aggregation] == PENDING_NOTHING)
+			trace->pending[aggregation] = PENDING_ZERO;
 		break;
 	default:
 		record_print(trace->output, record, source);
 		break;
+	}
+}
+
+/* A clause sees one snapshot throughout: what it clears or zeroes goes when it has run. */
+static void clear_pending(struct trace *trace)
+{
+	for (uint32_t i = 0; i < trace->compiled->aggregation_count; i++) {
+		if (trace->pending[i] == PENDING_NOTHING)
+			continue;
+		if (trace->pending[i] == PENDING_CLEAR)
+			results_clear(trace->totals, i);
+		else
+			results_zero(trace->totals, i);
+		trace->cleared[i] = trace->snapshot;
+		trace->pending[i] = PENDING_NOTHING;
 	}
 }
 
@@ -162,6 +201,7 @@ static void run_special(struct trace *trace, const struct compiled_special *spec
 	if (special->flips)
 		take_snapshot(trace);
 	special_run(trace->special, special->clause, name, event, execute, trace);
+	clear_pending(trace);
 	output_flush(trace->output);
 	if (trace->exit_code < 0)
 		trace->exit_code = special_exit_code(trace->special);
@@ -440,7 +480,7 @@ static void print_results(struct trace *trace)
 {
 	for (uint32_t i = 0; i < trace->compiled->aggregation_count; i++)
 		if (results_due(trace->totals, i))
-			print_aggregation(trace, i, -1);
+			print_aggregation(trace, i, ORDER_VALUE, -1);
 }
 
 static void say_nobody(const struct trace *trace)
@@ -494,7 +534,10 @@ static bool prepare(struct trace *trace)
 	const struct options *options = trace->options;
 	const char *limit = NULL;
 
-	trace->special = special_new(trace->compiled, options->budget, options->string_size, &limit);
+	/* A clause here holds up nobody's work, and may go over all keys that the targets have. */
+	const uint64_t budget = (uint64_t)options->budget * OPTIONS_BUDGET_FACTOR;
+
+	trace->special = special_new(trace->compiled, budget < UINT32_MAX ? (uint32_t)budget : UINT32_MAX, options->string_size, &limit);
 	if (!trace->special)
 		message_error("the script is too large: its own clauses are more than %s", limit);
 	return trace->special != NULL;
@@ -520,12 +563,14 @@ int trace_run(const struct options *options, struct compiled *compiled, struct o
 	if (!prepare(&trace))
 		return code;
 	trace.cleared = message_allocate(compiled->aggregation_count, sizeof(*trace.cleared));
+	trace.pending = message_allocate(compiled->aggregation_count, sizeof(*trace.pending));
 	trace.tick_due = message_allocate(compiled->special_count, sizeof(*trace.tick_due));
 	for (uint32_t i = 0; i < compiled->special_count; i++)
 		trace.tick_due[i] = TIMES_NEVER;
 	trace.gather = gather_new(compiled, options->ring_size);
 	trace.report = report_new(compiled);
 	trace.totals = results_new(compiled);
+	special_watch(trace.special, trace.totals, elapsed_of, &trace);
 	trace.needs_targets = compiled->target_clauses || has_special(&trace, SPECIAL_PROCESS_ATTACH) || has_special(&trace, SPECIAL_PROCESS_EXIT);
 	crew_init(&trace.crew, options, &(struct target_plan){ .memory = options->memory, .budget = options->budget, .string_size = options->string_size, .ring_size = options->ring_size }, output);
 	run_all(&trace, SPECIAL_BEGIN, "BEGIN", NULL);
@@ -538,12 +583,13 @@ int trace_run(const struct options *options, struct compiled *compiled, struct o
 		code = finish(&trace);
 	}
 	crew_fini(&trace.crew);
+	special_free(trace.special);
 	results_free(trace.totals);
 	report_free(trace.report);
 	gather_free(trace.gather);
-	special_free(trace.special);
 	free(trace.program);
 	free(trace.cleared);
+	free(trace.pending);
 	free(trace.tick_due);
 	return code;
 }

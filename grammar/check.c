@@ -123,14 +123,10 @@ static void check_statement(struct checker *checker, struct statement *statement
 		check_block(checker, &statement->body);
 		check_block(checker, &statement->otherwise);
 		break;
-	case STATEMENT_FOR:
-		if (!statement->end) {
-			diagnostics_add(checker->diagnostics, DIAGNOSTIC_FOR_EACH, statement->at);
-			diagnostics_help(checker->diagnostics, "expected for ($i : 0..10)");
-			break;
-		}
-		check_loop(checker, statement);
+	case STATEMENT_FOR_EACH:
+		check_for_each(checker, statement);
 		break;
+	case STATEMENT_FOR:
 	case STATEMENT_WHILE:
 		check_loop(checker, statement);
 		break;
@@ -262,6 +258,7 @@ void check_script(struct checker *checker)
 			check_clause(checker, clause);
 	}
 	definitions_check_functions(checker);
+	check_uses(checker);
 	check_aggregations_updated(checker);
 	names_check_sharing(checker);
 	check_speculations(checker);

@@ -5,6 +5,7 @@
 #ifndef CHECK_H
 #define CHECK_H
 
+#include "aggregation.h"
 #include "names.h"
 
 struct checker {
@@ -16,6 +17,7 @@ struct checker {
 	struct table functions, constants, parameters;
 	struct variable *first_variable, *last_variable;
 	struct aggregation *first_aggregation, *last_aggregation;
+	struct use *first_use, *last_use;
 	struct span *first_span, *last_span;
 	struct span_table *tables, *last_table;
 	/* of the clause, or the function, at hand: see struct scope */
@@ -26,6 +28,7 @@ struct checker {
 	uint32_t loops;
 	uint32_t first_pattern, first_read; /* of the clause, in the compiled script */
 	bool tests;                /* what is being checked is what has() looks for */
+	struct loop *loop;         /* the innermost loop over an aggregation */
 	uint32_t calls;            /* how deep in functions that are checked because another calls them */
 };
 
@@ -103,8 +106,30 @@ uint32_t check_event_record(struct checker *checker);
 
 /* check_speculation.c: warns of speculations that can be of no use. After the check. */
 void check_speculations(struct checker *checker);
+/* check_print.c */
+/* print and printa of an aggregation, clear and zero. signature: for messages. */
+void check_aggregation_action(struct checker *checker, struct statement *statement, enum record_type type, const char *signature);
+/* Whether print is given an aggregation or one entry of it, which is then checked. */
+bool check_print_aggregation(struct checker *checker, struct statement *statement);
+/* A record that clauses write. */
+struct compiled_record *check_record(struct checker *checker, struct compiled_record record, uint32_t *index);
+
+/* check_read.c: what clauses of the CLI read of aggregations. */
+/* @a, @a[k]: a number. */
+void check_read(struct checker *checker, struct expression *expression);
+/* quantile(@a[k], q), if the call is that. */
+bool check_quantile(struct checker *checker, struct expression *call);
+void check_for_each(struct checker *checker, struct statement *statement);
+/* A $v of a loop around becomes the aggregation's entry; false: the local is none. */
+bool check_loop_value(struct checker *checker, struct expression *local);
+/* What print sorts the aggregation by, for a record. */
+void check_order(struct checker *checker, const struct expression *aggregation, const struct expression *by, uint32_t record);
+/* Whether all that was read suits the aggregations' functions and keys, which are known after all clauses. */
+void check_uses(struct checker *checker);
 
 /* check_aggregation.c */
+/* "hist(x, bits: 4) with 1 key", in a buffer of the caller's. */
+const char *aggregation_describe(const struct aggregation *aggregation, char text[static 160]);
 void check_update(struct checker *checker, struct statement *statement);
 /* The aggregation of that name, made on its first use. */
 struct aggregation *check_aggregation_name(struct checker *checker, const struct expression *expression);

@@ -16,7 +16,7 @@ static const struct row {
 #undef ACTION
 };
 
-static struct compiled_record *add_record(struct checker *checker, struct compiled_record record, uint32_t *index)
+struct compiled_record *check_record(struct checker *checker, struct compiled_record record, uint32_t *index)
 {
 	struct compiled *compiled = checker->compiled;
 
@@ -59,47 +59,18 @@ static void check_printf(struct checker *checker, struct statement *statement)
 	} else {
 		too_many(checker, call->at, given);
 	}
-	add_record(checker, record, &statement->record);
-}
-
-/* print(@a), print(@a, n), clear(@a), zero(@a): the aggregation and, for print, how many rows. */
-static void check_aggregation_action(struct checker *checker, struct statement *statement, enum record_type type)
-{
-	const struct expression *call = statement->value;
-	const struct expression *name = call->list.first->value;
-	const struct argument *rows_argument = call->list.first->next;
-
-	if (name->type != EXPRESSION_AGGREGATION || name->indexed) {
-		diagnostics_add(checker->diagnostics, DIAGNOSTIC_PRINT_AGGREGATION, name->at, call->name.text);
-		diagnostics_help(checker->diagnostics, "expected %s", rows[statement->action].signature);
-		return;
-	}
-	if (!checker->clause->is_special) {
-		diagnostics_add(checker->diagnostics, DIAGNOSTIC_AGGREGATION_IN_PROBE, call->at, call->name.text);
-		diagnostics_help(checker->diagnostics, "write it in a tick-1s or END clause");
-		return;
-	}
-	checker->clause->flips = true;
-	if (rows_argument)
-		check_expression(checker, rows_argument->value);
-	struct aggregation *aggregation = check_aggregation_name(checker, name);
-
-	add_record(checker, (struct compiled_record){ .type = type, .values = type == RECORD_PRINT_AGGREGATION, .aggregation = aggregation->index }, &statement->record);
+	check_record(checker, record, &statement->record);
 }
 
 static void check_print(struct checker *checker, struct statement *statement)
 {
 	const struct expression *call = statement->value;
-	const struct expression *first = call->list.first->value;
 
-	if (first->type == EXPRESSION_AGGREGATION && !first->indexed && call->list.count <= 2) {
-		statement->action = ACTION_PRINTA;
-		check_aggregation_action(checker, statement, RECORD_PRINT_AGGREGATION);
+	if (check_print_aggregation(checker, statement))
 		return;
-	}
 	check_list(checker, &call->list);
 	if (!too_many(checker, call->at, call->list.count))
-		add_record(checker, (struct compiled_record){ .type = RECORD_PRINT, .values = call->list.count }, &statement->record);
+		check_record(checker, (struct compiled_record){ .type = RECORD_PRINT, .values = call->list.count }, &statement->record);
 }
 
 static void check_time(struct checker *checker, struct statement *statement)
@@ -111,16 +82,17 @@ static void check_time(struct checker *checker, struct statement *statement)
 		diagnostics_help(checker->diagnostics, "expected time(\"%%H:%%M:%%S\")");
 		return;
 	}
-	add_record(checker, (struct compiled_record){ .type = RECORD_TIME, .text = heap_copy(format->name.text, format->name.length) }, &statement->record);
+	check_record(checker, (struct compiled_record){ .type = RECORD_TIME, .text = heap_copy(format->name.text, format->name.length) }, &statement->record);
 }
 
 /* Labels and the number of arguments. */
 static bool check_shape(struct checker *checker, const struct expression *call, const struct row *row)
 {
+	const bool prints = (row == &rows[ACTION_PRINT] || row == &rows[ACTION_PRINTA]) && call->list.first && call->list.first->value->type == EXPRESSION_AGGREGATION;
 	char text[32];
 
 	for (const struct argument *argument = call->list.first; argument; argument = argument->next) {
-		if (!argument->label.text)
+		if (!argument->label.text || prints)
 			continue;
 		diagnostics_add(checker->diagnostics, DIAGNOSTIC_NAMED_ARGUMENT, argument->label_at, row->name, argument->label.text);
 		return false;
@@ -156,13 +128,14 @@ static void check_known(struct checker *checker, struct statement *statement)
 		check_print(checker, statement);
 		break;
 	case ACTION_PRINTA:
-		check_aggregation_action(checker, statement, RECORD_PRINT_AGGREGATION);
+		if (!check_print_aggregation(checker, statement))
+			check_aggregation_action(checker, statement, RECORD_PRINT_AGGREGATION, row->signature);
 		break;
 	case ACTION_CLEAR:
-		check_aggregation_action(checker, statement, RECORD_CLEAR);
+		check_aggregation_action(checker, statement, RECORD_CLEAR, row->signature);
 		break;
 	case ACTION_ZERO:
-		check_aggregation_action(checker, statement, RECORD_ZERO);
+		check_aggregation_action(checker, statement, RECORD_ZERO, row->signature);
 		break;
 	case ACTION_TIME:
 		check_time(checker, statement);
@@ -225,7 +198,7 @@ uint32_t check_event_record(struct checker *checker)
 {
 	uint32_t index;
 
-	add_record(checker, (struct compiled_record){ .type = RECORD_EVENT }, &index);
+	check_record(checker, (struct compiled_record){ .type = RECORD_EVENT }, &index);
 	return index;
 }
 
@@ -262,7 +235,7 @@ void check_emit(struct checker *checker, struct statement *statement)
 	if (too_many(checker, statement->at, statement->list.count))
 		return;
 
-	struct compiled_record *record = add_record(checker, (struct compiled_record){ .type = RECORD_EMIT, .values = statement->list.count }, &statement->record);
+	struct compiled_record *record = check_record(checker, (struct compiled_record){ .type = RECORD_EMIT, .values = statement->list.count }, &statement->record);
 
 	record->names = heap_resize(NULL, statement->list.count * sizeof(*record->names));
 	for (const struct argument *argument = statement->list.first; argument; argument = argument->next) {

@@ -164,7 +164,7 @@ static bool check_parameters(struct checker *checker, const struct expression *c
 
 /* ---- updates ---- */
 
-static const char *describe(const struct aggregation *aggregation, char text[static 160])
+const char *aggregation_describe(const struct aggregation *aggregation, char text[static 160])
 {
 	char parameters[96] = "", keys[32];
 
@@ -189,14 +189,15 @@ static void declare(struct checker *checker, struct statement *statement, enum j
 		aggregation->at = statement->at;
 		aggregation->function = function;
 		aggregation->keys = now.keys;
+		aggregation->columns = target->list.first;
 		memcpy(aggregation->parameters, parameters, sizeof(aggregation->parameters));
 		return;
 	}
 	if (aggregation->function == function && aggregation->keys == now.keys && !memcmp(aggregation->parameters, parameters, sizeof(now.parameters)))
 		return;
 	diagnostics_add(checker->diagnostics, DIAGNOSTIC_AGGREGATION_MISMATCH, statement->at, target->name.text);
-	diagnostics_help(checker->diagnostics, "%s", describe(&now, text));
-	diagnostics_add(checker->diagnostics, DIAGNOSTIC_FIRST_UPDATE, aggregation->at, describe(aggregation, text));
+	diagnostics_help(checker->diagnostics, "%s", aggregation_describe(&now, text));
+	diagnostics_add(checker->diagnostics, DIAGNOSTIC_FIRST_UPDATE, aggregation->at, aggregation_describe(aggregation, text));
 }
 
 /* @start[tid] = now of bpftrace, where every variable has an @; @n = count. */

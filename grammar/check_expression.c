@@ -28,6 +28,7 @@ static const char *const callable_names[] = {
 #define ACTION(name, text, min, max, where, signature) text,
 #include "action.def"
 #undef ACTION
+	"quantile",
 };
 
 enum { FIRST_ACTION = JST_FUNCTIONS };
@@ -115,9 +116,11 @@ struct local *check_local_name(struct checker *checker, const struct expression 
 	return *slot;
 }
 
-/* $x: what the clause or function calls so, or else an argument of the script. */
+/* $x: the value of a loop, what the clause or function calls so, or else an argument of the script. */
 static void check_local(struct checker *checker, struct expression *expression)
 {
+	if (check_loop_value(checker, expression))
+		return;
 	if (table_find(&checker->locals, expression->name.text, expression->name.length) || !definitions_parameter(checker, expression))
 		expression->local = check_local_name(checker, expression);
 }
@@ -307,6 +310,8 @@ static void check_call(struct checker *checker, struct expression *expression)
 {
 	struct function *function = definitions_function(checker, expression);
 
+	if (!function && check_quantile(checker, expression))
+		return;
 	checker->tests = !function && !strcmp(expression->name.text, functions[JST_FUNCTION_HAS].name);
 	check_list(checker, &expression->list);
 	checker->tests = false;
@@ -351,14 +356,7 @@ void check_expression(struct checker *checker, struct expression *expression)
 		expression->int_valued = true;
 		break;
 	case EXPRESSION_AGGREGATION:
-		if (definitions_refuse(checker, expression->at, expression->name.text))
-			break;
-		check_list(checker, &expression->list);
-		diagnostics_add(checker->diagnostics, DIAGNOSTIC_AGGREGATION_READ, expression->at, expression->name.text);
-		if (checker->clause->is_special)
-			diagnostics_help(checker->diagnostics, "print(%s) prints it", expression->name.text);
-		else
-			diagnostics_help(checker->diagnostics, "it is kept apart in each thread; a clause reads variables");
+		check_read(checker, expression);
 		break;
 	case EXPRESSION_CALL:
 		check_call(checker, expression);

@@ -141,7 +141,12 @@ static void comment_format(FILE *out, const struct compiled_record *record)
 static void comment_record(const struct dump *dump, uint32_t index)
 {
 	static const char *const types[] = {
-		[RECORD_PRINTF] = "printf", [RECORD_PRINT] = "print", [RECORD_EMIT] = "emit", [RECORD_EVENT] = "the event", [RECORD_PRINT_AGGREGATION] = "print", [RECORD_CLEAR] = "clear", [RECORD_ZERO] = "zero", [RECORD_TIME] = "time",
+		[RECORD_PRINTF] = "printf", [RECORD_PRINT] = "print", [RECORD_EMIT] = "emit", [RECORD_EVENT] = "the event", [RECORD_PRINT_AGGREGATION] = "print", [RECORD_PRINT_ENTRY] = "print", [RECORD_CLEAR] = "clear", [RECORD_ZERO] = "zero", [RECORD_TIME] = "time",
+	};
+	static const char *const orders[] = {
+#define ORDER(name, text, shapes, meaning) text,
+#include "order.def"
+#undef ORDER
 	};
 	const struct compiled_record *record = &dump->compiled->records[index];
 	FILE *out = dump->out;
@@ -153,8 +158,10 @@ static void comment_record(const struct dump *dump, uint32_t index)
 	fputs((size_t)record->type < sizeof(types) / sizeof(*types) && types[record->type] ? types[record->type] : "record", out);
 	for (uint32_t i = 0; record->names && i < record->values; i++)
 		fprintf(out, "%s %s", i ? "," : "", record->names[i]);
-	if (record->type == RECORD_PRINT_AGGREGATION || record->type == RECORD_CLEAR || record->type == RECORD_ZERO)
-		fprintf(out, " %s", dump->compiled->aggregations[record->aggregation].name);
+	if (record->type == RECORD_PRINT_AGGREGATION || record->type == RECORD_PRINT_ENTRY || record->type == RECORD_CLEAR || record->type == RECORD_ZERO)
+		fprintf(out, " %s%s", dump->compiled->aggregations[record->aggregation].name, record->type == RECORD_PRINT_ENTRY && record->values ? "[…]" : "");
+	if (record->type == RECORD_PRINT_AGGREGATION && record->order != ORDER_VALUE)
+		fprintf(out, " by %s", orders[record->order]);
 	if (record->text) {
 		fputs(" \"", out);
 		comment_bytes(out, record->text, strlen(record->text));
@@ -170,6 +177,10 @@ static bool has_comment(const struct jst_insn *insn)
 	case JST_OPERANDS_MAP_A:
 	case JST_OPERANDS_MAP_R:
 	case JST_OPERANDS_AGG:
+	case JST_OPERANDS_AGG_A:
+	case JST_OPERANDS_AGG_Q:
+	case JST_OPERANDS_AGG_N:
+	case JST_OPERANDS_AGG_W:
 	case JST_OPERANDS_RECORD:
 		return true;
 	default:
@@ -186,6 +197,10 @@ static void comment(const struct dump *dump, const struct jst_insn *insn, int us
 	fprintf(dump->out, "%*s# ", used < COMMENT_COLUMN ? COMMENT_COLUMN - used : 1, "");
 	switch (jst_opcode_info[insn->op].shape) {
 	case JST_OPERANDS_AGG:
+	case JST_OPERANDS_AGG_A:
+	case JST_OPERANDS_AGG_Q:
+	case JST_OPERANDS_AGG_N:
+	case JST_OPERANDS_AGG_W:
 		fprintf(dump->out, "%s%s", compiled->aggregations[index].name, units[compiled->aggregations[index].unit]);
 		break;
 	case JST_OPERANDS_RECORD:

@@ -53,10 +53,13 @@ static const char *meaning_of(const struct expression *expression)
 	case MEANING_DEFINED:
 		return "function of the script";
 	case MEANING_FUNCTION:
+	case MEANING_QUANTILE:
 		return "function";
 	case MEANING_NONE:
 		break;
 	}
+	if (expression->loop)
+		return "value of the loop";
 	return expression->type == EXPRESSION_LOCAL ? "variable of the clause" : expression->type == EXPRESSION_AGGREGATION ? "aggregation" : NULL;
 }
 
@@ -143,8 +146,9 @@ static int dump_node(const struct expression *expression, FILE *out)
 		return fprintf(out, "%.17g", expression->number);
 	case EXPRESSION_STRING:
 		return dump_bytes(&expression->name, out);
-	case EXPRESSION_NAME:
 	case EXPRESSION_AGGREGATION:
+		return fprintf(out, "%s%s%s", expression->loop ? "$" : "", expression->name.text, brackets) - left_out;
+	case EXPRESSION_NAME:
 		return fprintf(out, "%s%s", expression->name.text, brackets) - left_out;
 	case EXPRESSION_SELF:
 		return fprintf(out, "self.%s%s", expression->name.text, brackets) - left_out;
@@ -199,7 +203,7 @@ static void dump_block(const struct block *block, int indent, FILE *out)
 {
 	static const char *const names[] = {
 		[STATEMENT_CALL] = "call", [STATEMENT_ASSIGN] = "assign", [STATEMENT_COMPOUND] = "assign", [STATEMENT_INCREMENT] = "increment", [STATEMENT_DECREMENT] = "decrement",
-		[STATEMENT_DELETE] = "delete", [STATEMENT_EMIT] = "emit", [STATEMENT_IF] = "if", [STATEMENT_WHILE] = "while", [STATEMENT_FOR] = "for",
+		[STATEMENT_DELETE] = "delete", [STATEMENT_EMIT] = "emit", [STATEMENT_IF] = "if", [STATEMENT_WHILE] = "while", [STATEMENT_FOR] = "for", [STATEMENT_FOR_EACH] = "for",
 		[STATEMENT_BREAK] = "break", [STATEMENT_CONTINUE] = "continue", [STATEMENT_RETURN] = "return",
 	};
 

@@ -72,6 +72,13 @@ void jumps_land_at(struct generator *generator, struct jumps *jumps, uint32_t ta
 /* generate_call.c: a call of the script's own function. */
 void generate_defined(struct generator *generator, const struct expression *call, uint32_t to);
 
+/* generate_read.c: what is read of aggregations. */
+/* @a[k] or a loop's $v as a number; quantile(@a[k], q). */
+void generate_read(struct generator *generator, const struct expression *entry, uint32_t to);
+void generate_quantile(struct generator *generator, const struct expression *call, uint32_t to);
+/* The keys of an entry in a row of registers; returns the first. */
+uint32_t generate_entry(struct generator *generator, const struct expression *entry, uint32_t *count);
+
 /* generate_statement.c */
 void generate_block(struct generator *generator, const struct block *block);
 

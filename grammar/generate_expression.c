@@ -296,9 +296,16 @@ void generate_expression(struct generator *generator, const struct expression *e
 		if (generate_local(generator, expression->local) != to)
 			generate_insn(generator, JST_OP_MOVE, to, generate_local(generator, expression->local), 0, 0);
 		break;
+	case EXPRESSION_AGGREGATION:
+		generate_read(generator, expression, to);
+		break;
 	case EXPRESSION_CALL:
 		if (expression->meaning == MEANING_DEFINED) {
 			generate_defined(generator, expression, to);
+			break;
+		}
+		if (expression->meaning == MEANING_QUANTILE) {
+			generate_quantile(generator, expression, to);
 			break;
 		}
 		base = generate_list(generator, expression->list.first, expression->list.count, 0);

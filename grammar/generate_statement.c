@@ -114,14 +114,19 @@ static void record(struct generator *generator, const struct statement *statemen
 	generate_insn(generator, JST_OP_RECORD, 0, base, values, statement->record);
 }
 
-/* print(@a, n): one value, nil without n. */
+/* print(@a, n): one value, nil without n. print(@a[k]): the keys. */
 static void print_aggregation(struct generator *generator, const struct statement *statement)
 {
-	const struct argument *rows = statement->value->list.first->next;
-	uint32_t value = generate_registers(generator, 1);
+	uint32_t value, keys;
 
-	if (rows)
-		generate_expression(generator, rows->value, value);
+	if (generator->checker->compiled->records[statement->record].type == RECORD_PRINT_ENTRY) {
+		value = generate_entry(generator, statement->value->list.first->value, &keys);
+		generate_insn(generator, JST_OP_RECORD, 0, value, keys, statement->record);
+		return;
+	}
+	value = generate_registers(generator, 1);
+	if (statement->top)
+		generate_expression(generator, statement->top, value);
 	else
 		generate_insn(generator, JST_OP_NIL, value, 0, 0, 0);
 	generate_insn(generator, JST_OP_RECORD, 0, value, 1, statement->record);
@@ -232,6 +237,34 @@ static void for_loop(struct generator *generator, const struct statement *statem
 	jumps_land(generator, &out);
 }
 
+/* Goes from rank to rank. The keys lie in registers of the loop's own, where they stand for its value; the names are given copies. */
+static void for_each(struct generator *generator, const struct statement *statement)
+{
+	struct loop *loop = statement->loop;
+	struct jumps out = { NO_JUMP }, next = { NO_JUMP }, again = { NO_JUMP };
+	uint32_t rank = generate_registers(generator, 1), count = generate_registers(generator, 1), temporary = generate_registers(generator, 1);
+	const struct argument *name = statement->list.first;
+
+	loop->registers = generate_registers(generator, loop->keys);
+	generate_int(generator, rank, 0);
+	generate_insn(generator, JST_OP_AGGCOUNT, count, 0, 0, loop->aggregation->index);
+
+	uint32_t top = generator->insns;
+
+	generate_insn(generator, JST_OP_LT, temporary, rank, count, 0);
+	jumps_add(generator, &out, JST_OP_JFALSE, temporary);
+	generate_insn(generator, JST_OP_AGGKEYS, rank, loop->registers, loop->keys, loop->aggregation->index);
+	for (uint32_t i = 0; i < loop->keys; i++, name = name->next)
+		generate_insn(generator, JST_OP_MOVE, generate_local(generator, name->value->local), loop->registers + i, 0, 0);
+	loop_body(generator, statement, &out, &next);
+	jumps_land(generator, &next);
+	generate_int(generator, temporary, 1);
+	generate_insn(generator, JST_OP_ADD, rank, rank, temporary, 0);
+	jumps_add(generator, &again, JST_OP_JUMP, 0);
+	jumps_land_at(generator, &again, top);
+	jumps_land(generator, &out);
+}
+
 static void delete_entry(struct generator *generator, const struct expression *target)
 {
 	uint32_t keys, base = generate_keys(generator, target, &target->list, &keys);
@@ -283,6 +316,9 @@ static void generate_statement(struct generator *generator, const struct stateme
 		break;
 	case STATEMENT_FOR:
 		for_loop(generator, statement);
+		break;
+	case STATEMENT_FOR_EACH:
+		for_each(generator, statement);
 		break;
 	case STATEMENT_BREAK:
 		jumps_add(generator, generator->breaks, JST_OP_JUMP, 0);

@@ -130,7 +130,7 @@ static const struct row statements[] = {
 	{ "elseif", "write else if (…) { … }" },
 	{ "switch", "write if (…) { … } else if (…) { … }" },
 	{ "unroll", "write for ($i : 0..n) { … }" },
-	{ "foreach", "write for ($i : 0..n) { … }" },
+	{ "foreach", "write for ($i : 0..n) { … }, or for ($key, $value : @name) { … } in a tick-1s or END clause" },
 	{ "do", "write while (…) { … }" },
 	{ "until", "write while (!(…)) { … }" },
 	{ "unless", "write if (!(…)) { … }" },

@@ -340,6 +340,10 @@ bool names_resolve_target(struct checker *checker, struct expression *expression
 		not_assignable(checker, expression);
 		return false;
 	}
+	if (expression->type == EXPRESSION_LOCAL && check_loop_value(checker, expression)) {
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_LOOP_VALUE, expression->at, expression->name.text);
+		return false;
+	}
 	if (expression->type == EXPRESSION_LOCAL && !remove) {
 		local_target(checker, expression);
 		return true;
@@ -385,6 +389,8 @@ void names_resolve_map(struct checker *checker, struct expression *expression, u
 		return;
 	if ((!is_self && expression->type != EXPRESSION_NAME) || expression->indexed || has_dots(&expression->name) || names_builtin(&expression->name) >= 0) {
 		diagnostics_add(checker->diagnostics, DIAGNOSTIC_NOT_A_MAP, expression->at);
+		if (expression->type == EXPRESSION_AGGREGATION && checker->clause->is_special)
+			diagnostics_help(checker->diagnostics, "a key of an aggregation is tested by %s[…] != nil", expression->name.text);
 		return;
 	}
 

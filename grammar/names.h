@@ -42,6 +42,7 @@ struct aggregation {
 	enum jst_aggregation function;
 	int64_t parameters[3];
 	uint32_t keys;
+	const struct argument *columns; /* the keys of the first update, as written */
 	bool unit_known;
 	enum unit unit;
 	struct unit_origin origin;

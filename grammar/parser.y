@@ -92,6 +92,28 @@ static struct statement *at_operator(struct statement *statement, enum operator 
 	statement->operator_at = at;
 	return statement;
 }
+
+/* A list of $ names. */
+static struct arguments add_local(struct script *script, struct arguments list, struct name name, struct location at)
+{
+	return tree_argument(script, list, no_name, at, tree_leaf(script, EXPRESSION_LOCAL, at, name));
+}
+
+static struct arguments join_lists(struct arguments list, struct arguments rest)
+{
+	list.last->next = rest.first;
+	list.last = rest.last;
+	list.count += rest.count;
+	return list;
+}
+
+static struct statement *for_each(struct script *script, struct location at, struct arguments names, struct expression *value, struct block body)
+{
+	struct statement *loop = tree_statement(script, STATEMENT_FOR_EACH, at, NULL, value);
+
+	loop->list = names;
+	return tree_compound(script, loop, body, no_block);
+}
 }
 
 %token PATTERN "a probe pattern" PREDICATE_OPEN "'/'" PREDICATE_CLOSE "a closing '/'" ANGLE_OPEN "'<' of a body" ANGLE_CLOSE "'>' that closes the body"
@@ -160,8 +182,8 @@ parameters:
 ;
 
 parameter_list:
-	LOCAL                                           { $$ = tree_argument(script, no_arguments, no_name, @1, tree_leaf(script, EXPRESSION_LOCAL, @1, $1)); }
-|	parameter_list ',' LOCAL                        { $$ = tree_argument(script, $1, no_name, @3, tree_leaf(script, EXPRESSION_LOCAL, @3, $3)); }
+	LOCAL                                           { $$ = add_local(script, no_arguments, $1, @1); }
+|	parameter_list ',' LOCAL                        { $$ = add_local(script, $1, $3, @3); }
 ;
 
 head:
@@ -241,13 +263,10 @@ compound:
 		loop->end = $7;
 		$$ = tree_compound(script, loop, $9, no_block);
 	}
-|	FOR OPEN LOCAL ':' expression CLOSE block       { $$ = tree_compound(script, tree_statement(script, STATEMENT_FOR, location_of(@1, @6), NULL, $5), $7, no_block); }
-|	FOR OPEN LOCAL ',' locals ':' expression CLOSE block { $$ = tree_compound(script, tree_statement(script, STATEMENT_FOR, location_of(@1, @8), NULL, $7), $9, no_block); }
-;
-
-locals:
-	LOCAL
-|	locals ',' LOCAL
+|	FOR OPEN LOCAL ':' expression CLOSE block       { $$ = for_each(script, location_of(@1, @6), add_local(script, no_arguments, $3, @3), $5, $7); }
+|	FOR OPEN LOCAL ',' parameter_list ':' expression CLOSE block {
+		$$ = for_each(script, location_of(@1, @8), join_lists(add_local(script, no_arguments, $3, @3), $5), $7, $9);
+	}
 ;
 
 if:

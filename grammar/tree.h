@@ -62,6 +62,16 @@ enum meaning {
 	MEANING_FUNCTION, /* function: of a call */
 	MEANING_DEFINED,  /* defined: the script's own function, of a call */
 	MEANING_CONSTANT, /* constant: one that is no literal (then the node itself became that literal) */
+	MEANING_QUANTILE, /* quantile(@a[k], q) */
+};
+
+/* for ($k, …, $v : @a): what $v stands for in the body. */
+struct loop {
+	struct loop *outer;         /* the one around it in the script */
+	struct name value;          /* of $v */
+	struct aggregation *aggregation;
+	uint32_t keys;              /* names before it */
+	uint32_t registers;         /* by the generator: the first of those that hold the keys */
 };
 
 struct argument {
@@ -103,6 +113,7 @@ struct expression {
 	struct span *span;
 	struct local *local;
 	struct aggregation *aggregation;
+	struct loop *loop;          /* of an AGGREGATION: it is written as the $v of this loop */
 };
 
 enum statement_type {
@@ -115,7 +126,8 @@ enum statement_type {
 	STATEMENT_EMIT,      /* emit(list) */
 	STATEMENT_IF,        /* if (value) body else otherwise */
 	STATEMENT_WHILE,     /* while (value) body */
-	STATEMENT_FOR,       /* for (target : value..end) body; end NULL: over something that is no range */
+	STATEMENT_FOR,       /* for (target : value..end) body */
+	STATEMENT_FOR_EACH,  /* for (list : value) body; the names are LOCALs */
 	STATEMENT_BREAK,
 	STATEMENT_CONTINUE,
 	STATEMENT_RETURN,    /* value: of a function; NULL: none */
@@ -148,6 +160,8 @@ struct statement {
 	enum action action;
 	uint32_t record;           /* index in compiled->records */
 	struct expression *update; /* the value that an aggregation is updated with; NULL: none */
+	struct expression *top;    /* of a print of an aggregation: how many rows; NULL: all */
+	struct loop *loop;         /* FOR_EACH */
 };
 
 struct pattern {

@@ -78,6 +78,14 @@ enum unit unit_of_operator(enum operator operator, enum unit left, enum unit rig
 	}
 }
 
+/* Whether what the aggregation reads as has the unit of the values that it was given; otherwise that is a number of them. */
+static bool reads_value(enum jst_aggregation function)
+{
+	const enum jst_shape shape = jst_aggregation_info[function].shape;
+
+	return shape == JST_SHAPE_SUM || shape == JST_SHAPE_MIN || shape == JST_SHAPE_MAX || shape == JST_SHAPE_AVG || shape == JST_SHAPE_LAST;
+}
+
 static void infer_list(struct inference *inference, const struct arguments *list);
 static void take(struct inference *inference, enum unit *to, bool *known, struct unit_origin *origin, enum unit unit, struct location at);
 
@@ -127,8 +135,15 @@ static enum unit infer(struct inference *inference, struct expression *expressio
 	case EXPRESSION_LOCAL:
 		expression->unit = expression->local->unit;
 		break;
+	case EXPRESSION_AGGREGATION:
+		if (expression->aggregation && reads_value(expression->aggregation->function))
+			expression->unit = expression->aggregation->unit;
+		break;
 	case EXPRESSION_CALL:
-		expression->unit = expression->meaning == MEANING_DEFINED ? infer_defined(inference, expression) : infer_call(inference, expression);
+		if (expression->meaning == MEANING_QUANTILE)
+			expression->unit = expression->list.first->value->aggregation->unit;
+		else
+			expression->unit = expression->meaning == MEANING_DEFINED ? infer_defined(inference, expression) : infer_call(inference, expression);
 		break;
 	case EXPRESSION_UNARY:
 		left = infer(inference, expression->left);
@@ -248,6 +263,15 @@ static void infer_record(const struct inference *inference, const struct stateme
 		record->units[i++] = argument->value->unit;
 }
 
+/* The keys that a loop goes over. */
+static void infer_columns(struct inference *inference, const struct statement *statement)
+{
+	uint32_t key = 0;
+
+	for (const struct argument *name = statement->list.first; name && name->next && key < JST_MAX_KEYS; name = name->next, key++)
+		take_value(inference, name->value, statement->loop->aggregation->key_unit[key], name->value->at);
+}
+
 static void infer_return(struct inference *inference, const struct statement *statement, struct function *function)
 {
 	if (!statement->value)
@@ -272,6 +296,9 @@ static void infer_block(struct inference *inference, const struct block *block, 
 			continue;
 		case STATEMENT_FOR:
 			take_value(inference, statement->target, either(infer(inference, statement->value), infer(inference, statement->end)), statement->value->at);
+			break;
+		case STATEMENT_FOR_EACH:
+			infer_columns(inference, statement);
 			break;
 		case STATEMENT_CALL:
 			infer_list(inference, &statement->value->list);

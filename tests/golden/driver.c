@@ -77,7 +77,7 @@ static const char *unit_text(enum unit unit)
 
 static void print_record(const struct compiled_record *record)
 {
-	static const char *const types[] = { "printf", "print", "emit", "event", "print aggregation", "clear", "zero", "time" };
+	static const char *const types[] = { "printf", "print", "emit", "event", "print aggregation", "print entry", "clear", "zero", "time" };
 
 	printf("%s", types[record->type]);
 	for (uint32_t i = 0; i < record->piece_count; i++) {
@@ -90,7 +90,7 @@ static void print_record(const struct compiled_record *record)
 	}
 	if (record->text)
 		printf(" '%s'", record->text);
-	if (record->type == RECORD_PRINT_AGGREGATION || record->type == RECORD_CLEAR || record->type == RECORD_ZERO)
+	if (record->type == RECORD_PRINT_AGGREGATION || record->type == RECORD_PRINT_ENTRY || record->type == RECORD_CLEAR || record->type == RECORD_ZERO)
 		printf(" %u", record->aggregation);
 	printf(", %u value%s\n", record->values, record->values == 1 ? "" : "s");
 	for (uint32_t i = 0; i < record->values; i++)

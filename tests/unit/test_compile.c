@@ -128,6 +128,8 @@ static const char *const programs[] = {
 	"BEGIN { limit = 10ms; m[1] = \"a\"; } a:b /id > limit/ { print(m[1]); } END { print(limit); print(@a); } a:c { @a = count(); }",
 	"BEGIN, END, tick-1s { print(1); } process:* { print(pid, title, reason); } tick-10hz { clear(@a); zero(@a); print(@a, 3); printa(@a); time(\"%H\"); } a:b { @a++; }",
 	"BEGIN { for ($i : 0..3) { x[$i] = $i; } if (x[2] == 2) { exit(3); } n++; delete x[1]; print(1 in x); }",
+	"a:b { @n = count(); @c[id, path] = count(); @h[path] = hist(id); } END { for ($k, $p, $v : @c) { $k = $v + @n; print($v); print($v, $k); for ($q, $w : @h) { print(quantile($w, quantile($w, 0.5) / $v)); } } }",
+	"a:b { @n = rate(); @h = lhist(id, 0, 10, 1); @l[1] = last(path); } tick-1s /@n > 2/ { for ($v : @h) { $x = $v; } x = @l[1]; print(@l[x]); print(@l, top: @n, by: key); print(@n, @h); for ($a, $b : @l) { continue; } }",
 	"a:b { x[1, 2, 3, 4, 5, 6, 7, 8] = 1; self.y[1, 2, 3, 4, 5, 6, 7]++; @[1, 2, 3, 4, 5, 6, 7, 8] = count(); }",
 	"a:b { print(substr(s, 1), substr(s, 1, 2), min(1, 2, 3), cat(a), rand(), has(x), hash(x), int(y), name, probename, comm, hostname, file, line); strlen(s); }",
 	"\"odd * name:end\" { print(start[id]); }",
