@@ -14,9 +14,9 @@
 enum { NAMES_MAX = 4096, SITES_MAX = 1 << 18, FIELDS_MAX = 64 };
 
 static const struct {
-	const char *reason, *option;
+	const char *reason, *remedy;
 } loss_rows[JST_LOSSES] = {
-#define LOSS(name, reason, option, meaning) [JST_LOSS_##name] = { reason, option },
+#define LOSS(name, reason, remedy, meaning) [JST_LOSS_##name] = { reason, remedy },
 #include "loss.def"
 #undef LOSS
 };
@@ -369,8 +369,8 @@ static void say_losses(const struct report *report)
 		if (!report->total[i] || used >= sizeof(line))
 			continue;
 		used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%s: %llu", used ? ", " : "", loss_rows[i].reason, (unsigned long long)report->total[i]);
-		if (loss_rows[i].option && used < sizeof(line))
-			used += (size_t)snprintf(line + used, sizeof(line) - used, " (see %s)", loss_rows[i].option);
+		if (loss_rows[i].remedy && used < sizeof(line))
+			used += (size_t)snprintf(line + used, sizeof(line) - used, " (%s%s)", loss_rows[i].remedy[0] == '-' ? "see " : "", loss_rows[i].remedy);
 	}
 	if (used)
 		message_error("not everything was seen: %s", line);

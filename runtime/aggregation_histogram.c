@@ -70,10 +70,13 @@ static __attribute__((noinline)) void update_any(const struct jst_update *update
 	if (!rows || !rows[index >> bits])
 		return;
 	range_update(&state->range, whole);
-	if (value.kind == JST_INT)
+	if (value.kind == JST_INT) {
 		jst_sum_add(&state->range.sum, whole);
-	else
+	} else {
 		jst_sum_add_double(&state->range.sum, value.d);
+		if (whole == 0 && value.d != 0)
+			jst_slot_lose(update->slot, JST_LOSS_FRACTIONS);
+	}
 	count_in(update, rows[index >> bits], index, bits);
 }
 

@@ -35,7 +35,7 @@ enum {
 };
 
 enum jst_loss {
-#define LOSS(name, reason, option, meaning) JST_LOSS_##name,
+#define LOSS(name, reason, remedy, meaning) JST_LOSS_##name,
 #include "loss.def"
 #undef LOSS
 	JST_LOSSES

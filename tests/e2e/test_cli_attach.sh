@@ -86,6 +86,12 @@ end_jst 0
 grep -q 'strings cut: 5 (see --string-size)' "$work/loses.err" || fail "cut strings are not told"
 grep -q '"type":"loss","reason":"strings cut","count":5,"where":"cli_target' "$work/loses.out" || fail "no loss object"
 
+# Fractions that a histogram loses are told with what to do about them.
+jst fractions -p "$one" -e 'work:end < @h = hist(status / 1000.0) >'
+order one fire 10
+end_jst 0
+grep -qF 'fractions lost: 10 (histograms keep whole numbers: multiply, as in hist(x * 1000))' "$work/fractions.err" || fail "lost fractions are not told"
+
 # Two processes: side by side, merged, one that is named but cannot be traced makes the run fail in the end.
 start_target two
 two=$target

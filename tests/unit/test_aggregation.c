@@ -267,6 +267,14 @@ START_TEST(doubles_in_histograms_are_truncated)
 	ck_assert_uint_eq(result.rows, 4); /* of 122: the least integers, the negatives down to zero, the positives, the greatest */
 	ck_assert_uint_eq(result.count, 8);
 	jst_result_fini(&result);
+	/* Those between -1 and 1 lost what they were, which is told; zero did not, and a linear histogram has bounds to choose. */
+	ck_assert_uint_eq(lost(JST_LOSS_FRACTIONS), 2);
+	update(0, HIST, jst_value_double(0.0));
+	update(0, HIST, jst_value_double(-0.0));
+	update(0, LHIST, jst_value_double(0.5));
+	ck_assert_uint_eq(lost(JST_LOSS_FRACTIONS), 2);
+	update(0, QUANTILES, jst_value_double(1e-300));
+	ck_assert_uint_eq(lost(JST_LOSS_FRACTIONS), 3);
 }
 END_TEST
 
