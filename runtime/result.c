@@ -9,6 +9,7 @@
 
 #include "aggregation_state.h"
 #include "result_merge.h"
+#include "vm.h"
 
 static void *enlarge(void *old, size_t count, size_t size)
 {
@@ -206,7 +207,16 @@ void jst_result_merge_moments(struct jst_result *to, uint64_t count, double mean
 	to->squares += squares + difference * difference * (n * m / (n + m));
 }
 
-/* Whether the last value of `from` is later than that of `to`: by time, then by where it comes from, so that any two differ. */
+static int compare_values(const struct jst_value *a, const struct jst_value *b)
+{
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	if (a->kind == JST_STRING)
+		return jst_value_compare(a, b);
+	return a->i < b->i ? -1 : a->i > b->i;
+}
+
+/* Whether the last value of `from` is later than that of `to`: by time, by where it comes from, by the value itself, so that the order of merging does not matter. */
 static bool later(const struct jst_result *from, const struct jst_result *to)
 {
 	if (to->last.kind == JST_NIL || from->last.kind == JST_NIL)
@@ -218,7 +228,9 @@ static bool later(const struct jst_result *from, const struct jst_result *to)
 		return order > 0;
 	if (from->last_pid != to->last_pid)
 		return from->last_pid > to->last_pid;
-	return from->last_tid > to->last_tid;
+	if (from->last_tid != to->last_tid)
+		return from->last_tid > to->last_tid;
+	return compare_values(&from->last, &to->last) > 0;
 }
 
 void jst_result_merge_last(struct jst_result *to, const struct jst_result *from)

@@ -386,6 +386,17 @@ START_TEST(the_last_value)
 	result = result_of(2, LAST);
 	ck_assert_double_eq(result.last.d, 2.5);
 	ck_assert_int_eq(result.last_tid, 2);
+	/* Two of one thread and one time, as two snapshots may hold them: the order of merging does not choose. */
+	struct jst_result other, both;
+	jst_result_copy(&other, &result);
+	other.last = jst_value_double(3.5);
+	for (int order = 0; order < 2; order++) {
+		jst_result_copy(&both, order ? &other : &result);
+		jst_result_merge(&both, order ? &result : &other, &decls[LAST]);
+		ck_assert_double_eq(both.last.d, 3.5);
+		jst_result_fini(&both);
+	}
+	jst_result_fini(&other);
 	jst_result_fini(&result);
 }
 END_TEST
