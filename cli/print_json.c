@@ -109,7 +109,7 @@ static void print_object(const struct printing *printing, const struct results_e
 	else if (info->shape == JST_SHAPE_COUNT)
 		print_count(&object, "value");
 	else
-		print_member(&object, "value", object.result ? results_value(printing->results, printing->index, object.result, printing->elapsed) : jst_value_nil());
+		print_member(&object, "value", results_value(printing->results, printing->index, object.result, printing->elapsed));
 	fputs("}\n", object.file);
 }
 

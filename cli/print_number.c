@@ -1,5 +1,5 @@
 /*
- * count, sum, min, max, avg, rate and last: one value a key, with bars that compare them.
+ * count, sum, min, max, avg, rate, distinct and last: one value a key, with bars that compare them.
  *
  *     @status
  *       404 | ############################ | 85
@@ -21,7 +21,7 @@ static int print_number(FILE *file, const struct printing *printing, const struc
 		return print_measure(file, value.d, UNIT_NONE) + fprintf(file, "/s");
 	if (shape == JST_SHAPE_AVG && value.kind == JST_DOUBLE)
 		return print_measure(file, value.d, unit);
-	if (shape == JST_SHAPE_COUNT)
+	if (shape == JST_SHAPE_COUNT || shape == JST_SHAPE_DISTINCT)
 		return print_value(file, value, UNIT_NONE);
 	return print_value(file, value, unit);
 }

@@ -19,6 +19,7 @@ static void (*const printers[])(const struct printing *) = {
 	[JST_SHAPE_QUANTILES] = print_quantiles,
 	[JST_SHAPE_RATE] = print_numbers,
 	[JST_SHAPE_LAST] = print_numbers,
+	[JST_SHAPE_DISTINCT] = print_numbers,
 };
 
 static void print_entries(const struct printing *printing)

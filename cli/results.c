@@ -279,6 +279,8 @@ struct jst_value results_value(const struct results *results, uint32_t aggregati
 		return elapsed > 0 ? jst_value_double((double)result->count / ((double)elapsed / 1e9)) : jst_value_nil();
 	case JST_SHAPE_LAST:
 		return result->last;
+	case JST_SHAPE_DISTINCT:
+		return jst_value_int(jst_result_distinct(result));
 	default:
 		return jst_value_int((int64_t)result->count);
 	}
@@ -308,6 +310,8 @@ static enum result_order usual_order(enum jst_shape shape)
 		return ORDER_AVG;
 	case JST_SHAPE_LAST:
 		return ORDER_KEY;
+	case JST_SHAPE_DISTINCT:
+		return ORDER_DISTINCT;
 	default:
 		return ORDER_COUNT; /* a rate's period is the same for all keys */
 	}
@@ -345,6 +349,9 @@ static struct order order_of(const struct table *table, enum result_order by, st
 	case ORDER_P999:
 		value = jst_result_quantile(result, &table->decl, quantiles[by]);
 		break;
+	case ORDER_DISTINCT:
+		order.integer = jst_result_distinct(result);
+		return order;
 	default:
 		order.integer = result->count;
 		return order;

@@ -35,7 +35,7 @@ bool results_due(const struct results *results, uint32_t aggregation);
 void results_printed(struct results *results, uint32_t aggregation);
 
 /*
- * What @a[key] reads as in a clause of the CLI: count, sum, avg, min, max, rate, last (its string belongs to the result), else its count; nil where nothing is known. elapsed: as in results_print().
+ * What @a[key] reads as in a clause of the CLI: count, sum, avg, min, max, rate, distinct, last (its string belongs to the result), else its count; nil where nothing is known. elapsed: as in results_print().
  * result: NULL where there is no such key, which is nil; without keys, where @a was not updated, what can be counted is 0.
  */
 struct jst_value results_value(const struct results *results, uint32_t aggregation, const struct jst_result *result, int64_t elapsed);
@@ -50,7 +50,7 @@ const struct jst_result *results_seek(const struct results *results, uint32_t ag
 const struct compiled *results_compiled(const struct results *results);
 const struct jst_aggregation_decl *results_decl(const struct results *results, uint32_t aggregation);
 
-/* All keys of an aggregation, in the order print shows them: the greatest value first for count sum min max avg rate, the greatest count first for hist lhist quantiles stats, by key for last; ties by key, ascending (nil, numbers, strings). The array is freed by the caller; its entries belong to results. */
+/* All keys of an aggregation, in the order print shows them: the greatest value first for count sum min max avg rate distinct, the greatest count first for hist lhist quantiles stats, by key for last; ties by key, ascending (nil, numbers, strings). The array is freed by the caller; its entries belong to results. */
 struct results_entry {
 	const void *key;
 	uint32_t key_size;

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "aggregation.h"
 #include "check.h"
 
 enum { MOST_ROUNDS = 8 };
@@ -27,7 +28,7 @@ static const enum unit function_units[] = {
 };
 
 static const bool aggregation_counts[] = {
-#define AGGREGATION(name, text, alias, values, parameters, shape, signature, meaning) [JST_AGGREGATION_##name] = !(values),
+#define AGGREGATION(name, text, alias, values, parameters, shape, signature, meaning) [JST_AGGREGATION_##name] = !(values) || JST_SHAPE_##shape == JST_SHAPE_DISTINCT,
 #include "aggregation.def"
 #undef AGGREGATION
 };

@@ -50,6 +50,8 @@ static uint32_t state_size(const struct jst_update *update, enum jst_shape shape
 		return (uint32_t)(sizeof(struct jst_linear_state) + (jst_linear_steps(update->decl) + 2) * sizeof(jst_word));
 	case JST_SHAPE_LAST:
 		return (uint32_t)(sizeof(struct jst_last_state) + string_words * 8);
+	case JST_SHAPE_DISTINCT:
+		return sizeof(struct jst_distinct_state);
 	}
 	return 0;
 }
@@ -121,7 +123,7 @@ static bool takes(enum jst_shape shape, const struct jst_value *value)
 {
 	if (shape == JST_SHAPE_COUNT || shape == JST_SHAPE_RATE)
 		return true;
-	if (shape == JST_SHAPE_LAST)
+	if (shape == JST_SHAPE_LAST || shape == JST_SHAPE_DISTINCT)
 		return value->kind != JST_NIL;
 	return value->kind == JST_INT || (value->kind == JST_DOUBLE && value->d == value->d);
 }
@@ -169,6 +171,9 @@ void jst_aggregation_update(const struct jst_update *update, const struct jst_va
 		return;
 	case JST_SHAPE_LAST:
 		last_update(update, jst_cell_state(cell), value);
+		return;
+	case JST_SHAPE_DISTINCT:
+		jst_distinct_update(update, cell, value);
 		return;
 	}
 }

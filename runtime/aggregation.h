@@ -11,7 +11,7 @@
 
 enum jst_shape {
 	JST_SHAPE_COUNT, JST_SHAPE_SUM, JST_SHAPE_MIN, JST_SHAPE_MAX, JST_SHAPE_AVG, JST_SHAPE_STATS,
-	JST_SHAPE_HIST, JST_SHAPE_LHIST, JST_SHAPE_QUANTILES, JST_SHAPE_RATE, JST_SHAPE_LAST,
+	JST_SHAPE_HIST, JST_SHAPE_LHIST, JST_SHAPE_QUANTILES, JST_SHAPE_RATE, JST_SHAPE_LAST, JST_SHAPE_DISTINCT,
 };
 
 /* A row of aggregation.def. */
@@ -65,7 +65,7 @@ struct jst_result {
 	char last_hostname[65];
 	int32_t last_pid, last_tid;
 	uint32_t buckets;         /* hist: jst_histogram_buckets(bits); lhist: steps + 2 (under- and overflow at the ends); else 0 */
-	/* Only what was ever counted in is kept, so that a key costs here about what it costs in its target: rows of JST_RESULT_ROW neighbouring buckets, ascending. */
+	/* Only what was ever counted in is kept, so that a key costs here about what it costs in its target: rows of JST_RESULT_ROW neighbouring buckets, ascending. distinct: rows of registers, eight a word. */
 	uint32_t rows;
 	uint16_t *row;            /* owned; which row it is: bucket / JST_RESULT_ROW */
 	uint64_t *bucket;         /* owned; JST_RESULT_ROW a row */
@@ -91,7 +91,7 @@ struct jst_source {
 };
 bool jst_result_add_state(struct jst_result *result, const struct jst_aggregation_decl *decl, const void *state, uint32_t size, const struct jst_source *source);
 
-/* Adds a row cell (whole cell, copied by the caller, 8-aligned, size bytes) of a histogram. False if malformed. */
+/* Adds a row cell (whole cell, copied by the caller, 8-aligned, size bytes) of a histogram or of distinct. False if malformed. */
 bool jst_result_add_row(struct jst_result *result, const struct jst_aggregation_decl *decl, const struct jst_cell *row, uint32_t size);
 
 /* The ref of the state cell that a row (copied whole, its size checked) belongs to; 0 if it is too small to tell. */
@@ -102,5 +102,8 @@ void jst_result_merge(struct jst_result *to, const struct jst_result *from, cons
 
 /* The quantile q in [0, 1] of a hist, lhist or quantiles: midpoint of the bucket of rank ceil(q * n), clamped to min and max. nil where empty. */
 struct jst_value jst_result_quantile(const struct jst_result *result, const struct jst_aggregation_decl *decl, double q);
+
+/* How many different values distinct (result is its) has seen, estimated; the same for the same rows, whatever the order they were merged in. */
+int64_t jst_result_distinct(const struct jst_result *result);
 
 #endif

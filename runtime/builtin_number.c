@@ -7,6 +7,7 @@
 #endif
 
 #include "builtin.h"
+#include "cell.h"
 #include "hash.h"
 
 #define BODY(name) struct jst_value jst_builtin_##name(struct jst_run *run, const struct jst_value *arguments, uint32_t count, uint32_t *cost)
@@ -239,18 +240,10 @@ BODY(HAS)
 	return jst_value_int(arguments[0].kind != JST_NIL);
 }
 
-/* Equal values hash alike: a double with an integral value as that integer. */
 BODY(HASH)
 {
-	struct jst_value value = arguments[0];
-
-	if (value.kind == JST_NIL)
+	if (arguments[0].kind == JST_NIL)
 		return jst_builtin_wrong(run, arguments, count);
-	if (value.kind == JST_STRING) {
-		*cost += value.length;
-		return jst_value_int((int64_t)jst_hash(value.s, value.length));
-	}
-	if (value.kind == JST_DOUBLE && value.d >= -0x1p63 && value.d < 0x1p63 && (double)(int64_t)value.d == value.d)
-		value = jst_value_int((int64_t)value.d);
-	return jst_value_int((int64_t)jst_hash(&value.i, sizeof(value.i)));
+	*cost += arguments[0].length;
+	return jst_value_int((int64_t)jst_key_hash(arguments[0]));
 }

@@ -16,7 +16,7 @@ enum jst_cell_type {
 	JST_CELL_NONE = 0,   /* padding up to the end of the chunk */
 	JST_CELL_STATE = 1,  /* key, then the state of the aggregation's shape */
 	JST_CELL_NODE = 2,   /* of the index */
-	JST_CELL_ROW = 3,    /* struct jst_histogram_row (aggregation_state.h): buckets of one histogram */
+	JST_CELL_ROW = 3,    /* struct jst_histogram_row, jst_distinct_row (aggregation_state.h): buckets of one histogram, registers of one estimate */
 };
 
 struct jst_cell {
@@ -39,6 +39,12 @@ uint32_t jst_key_encode(void *buffer, uint32_t room, const struct jst_value *key
 
 /* Decodes size bytes, not trusted, into count values whose strings point into key. False if malformed. Context: any. */
 bool jst_key_decode(const void *key, uint32_t size, struct jst_value *keys, uint32_t count);
+
+/* The form in which a value is a key: a double with an integral value is that integer, and there is one NaN. Context: any. */
+struct jst_value jst_key_value(struct jst_value value);
+
+/* XXH3 of a value that is not nil, in its form as a key: equal values hash alike, the same in every process. This is the language's hash(). Context: any. */
+uint64_t jst_key_hash(struct jst_value value);
 
 /* The size of the encoding, strings cut at string_size. Context: any. */
 uint32_t jst_key_size(const struct jst_value *keys, uint32_t count, uint32_t string_size);

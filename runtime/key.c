@@ -4,14 +4,14 @@
 #include <string.h>
 
 #include "cell.h"
+#include "hash.h"
 
 static uint32_t pad(uint32_t size)
 {
 	return (size + 7) & ~(uint32_t)7;
 }
 
-/* The form in which a value is a key: 1.0 is 1, and there is one NaN. */
-static struct jst_value key_value(struct jst_value value)
+struct jst_value jst_key_value(struct jst_value value)
 {
 	if (value.kind != JST_DOUBLE)
 		return value;
@@ -20,6 +20,12 @@ static struct jst_value key_value(struct jst_value value)
 	if (value.d >= -0x1p63 && value.d < 0x1p63 && (double)(int64_t)value.d == value.d)
 		return jst_value_int((int64_t)value.d);
 	return value;
+}
+
+uint64_t jst_key_hash(struct jst_value value)
+{
+	value = jst_key_value(value);
+	return value.kind == JST_STRING ? jst_hash(value.s, value.length) : jst_hash(&value.i, sizeof(value.i));
 }
 
 uint32_t jst_key_size(const struct jst_value *keys, uint32_t count, uint32_t string_size)
@@ -45,7 +51,7 @@ uint32_t jst_key_encode(void *buffer, uint32_t room, const struct jst_value *key
 		return 0;
 	memset(kinds, 0, pad(count));
 	for (uint32_t i = 0; i < count; i++) {
-		const struct jst_value value = key_value(keys[i]);
+		const struct jst_value value = jst_key_value(keys[i]);
 
 		kinds[i] = (unsigned char)value.kind;
 		if (value.kind == JST_NIL)

@@ -142,15 +142,19 @@ static void insert_row(struct jst_result *result, uint32_t place, uint32_t row)
 	result->rows++;
 }
 
-void jst_result_count(struct jst_result *result, uint32_t bucket, uint64_t count)
+uint64_t *jst_result_row(struct jst_result *result, uint32_t row)
 {
-	const uint32_t row = bucket / JST_RESULT_ROW, place = count ? place_of(result, row) : 0;
+	const uint32_t place = place_of(result, row);
 
-	if (!count)
-		return;
 	if (!has_row(result, place, row))
 		insert_row(result, place, row);
-	result->bucket[place * JST_RESULT_ROW + bucket % JST_RESULT_ROW] += count;
+	return result->bucket + (size_t)place * JST_RESULT_ROW;
+}
+
+void jst_result_count(struct jst_result *result, uint32_t bucket, uint64_t count)
+{
+	if (count)
+		jst_result_row(result, bucket / JST_RESULT_ROW)[bucket % JST_RESULT_ROW] += count;
 }
 
 static struct jst_value own_copy(struct jst_value value)
@@ -254,6 +258,11 @@ void jst_result_merge(struct jst_result *to, const struct jst_result *from, cons
 	jst_result_merge_sum(&to->sum, &from->sum);
 	jst_result_merge_extremes(to, from->min, from->max);
 	to->count += from->count;
+	if (jst_aggregation_info[decl->function].shape == JST_SHAPE_DISTINCT) {
+		for (uint32_t i = 0; i < from->rows; i++)
+			jst_result_merge_registers(to, from->row[i], from->bucket + (size_t)i * JST_RESULT_ROW);
+		return;
+	}
 	for (uint32_t at = 0; at < from->rows * JST_RESULT_ROW; at++)
 		jst_result_count(to, jst_result_bucket_at(from, at), from->bucket[at]);
 }

@@ -15,5 +15,10 @@ void jst_result_merge_last(struct jst_result *to, const struct jst_result *from)
 
 /* Adds to a bucket, which is one of result->buckets. */
 void jst_result_count(struct jst_result *result, uint32_t bucket, uint64_t count);
+/* The JST_RESULT_ROW words of a row, made if there is none; good until the next row is made. */
+uint64_t *jst_result_row(struct jst_result *result, uint32_t row);
+
+/* Raises the registers of a row of distinct to those in JST_RESULT_ROW words, which are not trusted. */
+void jst_result_merge_registers(struct jst_result *result, uint32_t row, const uint64_t *words);
 
 #endif

@@ -57,7 +57,7 @@ struct jst_value jst_result_quantile(const struct jst_result *result, const stru
 	const uint32_t kept = result->rows * JST_RESULT_ROW;
 	for (uint32_t i = 0; i < kept; i++)
 		total += result->bucket[i];
-	if (!total || q != q)
+	if (!result->buckets || !total || q != q)
 		return jst_value_nil();
 	const uint64_t rank = rank_of(q, total);
 	while (at + 1 < kept && below + result->bucket[at] < rank)

@@ -124,8 +124,22 @@ bool jst_result_add_state(struct jst_result *result, const struct jst_aggregatio
 	}
 	case JST_SHAPE_LAST:
 		return size >= sizeof(struct jst_last_state) && add_last(result, state, size, source);
+	case JST_SHAPE_DISTINCT:
+		return true;
 	}
 	return false;
+}
+
+static bool add_registers(struct jst_result *result, const struct jst_distinct_row *row, uint32_t size)
+{
+	uint64_t words[JST_RESULT_ROW];
+
+	if (size < sizeof(*row) || row->row >= JST_DISTINCT_ROWS || row->reserved)
+		return false;
+	for (unsigned i = 0; i < JST_RESULT_ROW; i++)
+		words[i] = jst_word_load(&row->registers[i]);
+	jst_result_merge_registers(result, row->row, words);
+	return true;
 }
 
 bool jst_result_add_row(struct jst_result *result, const struct jst_aggregation_decl *decl, const struct jst_cell *cell, uint32_t size)
@@ -135,6 +149,8 @@ bool jst_result_add_row(struct jst_result *result, const struct jst_aggregation_
 	const unsigned bits = jst_histogram_bits(decl);
 	const uint32_t zero = result->buckets / 2;
 
+	if (shape == JST_SHAPE_DISTINCT)
+		return add_registers(result, (const struct jst_distinct_row *)cell, size);
 	if ((shape != JST_SHAPE_HIST && shape != JST_SHAPE_QUANTILES) || size < sizeof(*row) + (sizeof(jst_word) << bits) ||
 	    row->block >= jst_histogram_blocks(bits) || row->negative > 1 || result->buckets != jst_histogram_buckets(bits))
 		return false;

@@ -230,7 +230,7 @@ static inline const struct jst_map_access *map_access(struct jst_run *run, int32
 	return &run->map;
 }
 
-/* Returns the bytes of a string that was kept. */
+/* Returns the bytes of a string that was kept or hashed. */
 static inline uint32_t aggregate(struct jst_run *run, const struct jst_insn *insn, const struct jst_value *keys, struct jst_value value)
 {
 	const struct jst_aggregation_decl *decls = jst_program_section(run->program, JST_SECTION_AGGREGATIONS);
@@ -251,7 +251,7 @@ static inline uint32_t aggregate(struct jst_run *run, const struct jst_insn *ins
 	if (unlikely(last))
 		update.timestamp = jst_clock_wall(&run->session->memory.header->clock, run->now);
 	jst_aggregation_update(&update, keys, value);
-	return last ? length_of(&value, 1) : 0;
+	return last || update.decl->function == JST_AGGREGATION_DISTINCT ? length_of(&value, 1) : 0;
 }
 
 /* Returns the bytes of strings that were looked at to be sent. */

@@ -17,7 +17,7 @@ enum { FIXTURE_MEMORY = 8 << 20, FIXTURE_THREADS = 4 };
 /* In the order of this enum. */
 enum {
 	A_COUNT, A_SUM, A_MIN, A_MAX, A_AVG, A_STATS, A_HIST, A_LHIST, A_QUANTILES, A_RATE, A_LAST,
-	A_PLAIN_COUNT, A_PLAIN_HIST, A_PAIRS, A_SIZES, A_COARSE, A_PLAIN_SUM, A_PLAIN_LHIST, A_PLAIN_STATS, A_NUMBER_HIST, A_AGGREGATIONS
+	A_PLAIN_COUNT, A_PLAIN_HIST, A_PAIRS, A_SIZES, A_COARSE, A_PLAIN_SUM, A_PLAIN_LHIST, A_PLAIN_STATS, A_NUMBER_HIST, A_DISTINCT, A_PLAIN_DISTINCT, A_AGGREGATIONS
 };
 
 struct fixture {
@@ -70,6 +70,8 @@ static void fixture_init(struct fixture *f)
 		[A_PLAIN_LHIST] = { .name = "@steps", .function = JST_AGGREGATION_LHIST, .parameters = { -10, 35, 10 } },
 		[A_PLAIN_STATS] = { .name = "@numbers", .function = JST_AGGREGATION_STATS },
 		[A_NUMBER_HIST] = { .name = "@n", .function = JST_AGGREGATION_HIST, .parameters = { 4 } },
+		[A_DISTINCT] = { .name = "@users", .function = JST_AGGREGATION_DISTINCT, .keys = 1 },
+		[A_PLAIN_DISTINCT] = { .name = "@distinct", .function = JST_AGGREGATION_DISTINCT },
 	};
 	memcpy(f->aggregations, rows, sizeof(rows));
 	f->compiled.aggregations = f->aggregations;

@@ -6,7 +6,7 @@
 #include "aggregation_state.h"
 #include "store.h"
 
-enum { COUNT, SUM, MIN, MAX, AVG, STATS, HIST, HIST0, HIST8, LHIST, QUANTILES, RATE, LAST, BY_TWO, PLAIN9, AGGREGATIONS };
+enum { COUNT, SUM, MIN, MAX, AVG, STATS, HIST, HIST0, HIST8, LHIST, QUANTILES, RATE, LAST, BY_TWO, PLAIN9, DISTINCT, AGGREGATIONS };
 
 static struct store *store;
 static uint64_t scratch[512];
@@ -32,6 +32,7 @@ static void setup(void)
 	jst_builder_aggregation(builder, JST_AGGREGATION_LAST, 1, none);
 	jst_builder_aggregation(builder, JST_AGGREGATION_COUNT, 2, none);
 	jst_builder_aggregation(builder, JST_AGGREGATION_COUNT, 0, none);
+	jst_builder_aggregation(builder, JST_AGGREGATION_DISTINCT, 0, none);
 	store = store_new(builder, 16 << 20, 64);
 	decls = jst_program_section(store->program, JST_SECTION_AGGREGATIONS);
 }
@@ -481,6 +482,8 @@ START_TEST(hostile_cells_stay_inside)
 			jst_row_owner((struct jst_cell *)bytes);
 		}
 		jst_result_quantile(&result, &decls[index], 0.99);
+		if (index == DISTINCT)
+			jst_result_distinct(&result);
 		jst_result_fini(&result);
 		free(bytes);
 	}

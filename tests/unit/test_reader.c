@@ -161,6 +161,7 @@ static void fill(void)
 			fixture_update(&f, thread, A_HIST, jst_value_int(i % 5), jst_value_int((int64_t)i * i * i * 100 - 50000));
 			fixture_update(&f, thread, A_LHIST, jst_value_int(1), jst_value_int(i));
 			fixture_update(&f, thread, A_LAST, text_value("key"), text_value("value"));
+			fixture_update(&f, thread, A_DISTINCT, jst_value_int(i % 2), jst_value_int(i));
 		}
 }
 

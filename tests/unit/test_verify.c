@@ -313,6 +313,7 @@ CHANGE(aggregation_reserved, AGGREGATION_AT[0].reserved = 1)
 CHANGE(hist_bits, AGGREGATION_AT[0].parameters[0] = JST_MAX_HIST_BITS + 1)
 CHANGE(hist_negative, AGGREGATION_AT[0].parameters[0] = -1)
 CHANGE(hist_parameters, AGGREGATION_AT[0].parameters[1] = 1)
+CHANGE(distinct_parameters, AGGREGATION_AT[2].function = JST_AGGREGATION_DISTINCT; AGGREGATION_AT[2].parameters[0] = 1)
 CHANGE(count_parameters, AGGREGATION_AT[2].parameters[0] = 1)
 CHANGE(lhist_empty, AGGREGATION_AT[1].parameters[1] = 0)
 CHANGE(lhist_step, AGGREGATION_AT[1].parameters[2] = 0)
@@ -358,6 +359,7 @@ START_TEST(declarations)
 	expect(hist_bits, "too many buckets");
 	expect(hist_negative, "too many buckets");
 	expect(hist_parameters, "does not take");
+	expect(distinct_parameters, "does not take");
 	expect(count_parameters, "does not take");
 	expect(lhist_empty, "no steps");
 	expect(lhist_step, "no steps");
