@@ -6,11 +6,14 @@
  *       262us ..  524us | ##########                   |  1234
  *       524us .. 1.05ms | ############################ | 85021
  *       count 86267  min 140us  avg 812us  p50 801us  p90 1.01ms  p99 1.04ms  max 1.05ms
+ *
+ * Where hist keeps exemplars, the rows from the one that holds p99 on name theirs behind the count: "12  id 4711, 4712".
  */
 #include "print_results.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum row_kind { ROW_RANGE, ROW_ONE, ROW_BELOW, ROW_ABOVE };
 
@@ -22,17 +25,7 @@ struct row {
 };
 
 /* More empty rows than this in a run are shown as one "…". */
-enum { EMPTY_RUN = 3, POWERS = 64 };
-
-/* The row of hist that holds values from low on: 0 for zero, 1 + exponent for positives, the mirror for negatives. */
-static int power_of(int64_t low)
-{
-	/* -2^63 has no mirror: it is in the row of the values next to it. */
-	const uint64_t size = low < 0 ? -(uint64_t)low - (low == INT64_MIN) : (uint64_t)low;
-	const int power = size ? POWERS - __builtin_clzll(size) : 0;
-
-	return low < 0 ? -power : power;
-}
+enum { EMPTY_RUN = 3 };
 
 static uint32_t hist_rows(const struct printing *printing, const struct jst_result *result, struct row *rows)
 {
@@ -44,7 +37,7 @@ static uint32_t hist_rows(const struct printing *printing, const struct jst_resu
 		int64_t low, high;
 
 		jst_histogram_range(bits, bucket, &low, &high);
-		const int power = power_of(low);
+		const int power = jst_histogram_power(low);
 		if (!count || power != last)
 			rows[count++] = (struct row){ .kind = power ? ROW_RANGE : ROW_ONE, .low = low };
 		last = power;
@@ -69,7 +62,28 @@ static uint32_t lhist_rows(const struct printing *printing, const struct jst_res
 }
 
 /* Columns of a row's cells. A label that is no range stands alone, across both bounds. */
-enum { CELL_LOW, CELL_HIGH, CELL_ALONE, CELL_COUNT, CELLS };
+enum { CELL_LOW, CELL_HIGH, CELL_ALONE, CELL_COUNT, CELL_EXEMPLARS, CELLS };
+
+/* What led to the row, if it is one of the slowest: those from the value `tail` on. */
+static void print_exemplars(FILE *file, const struct printing *printing, const struct jst_result *result, const struct row *row, struct jst_value tail)
+{
+	const int power = jst_histogram_power(row->low);
+	const char *name = printing->aggregation->exemplar;
+	uint32_t count;
+
+	if (!jst_aggregation_has_exemplars(printing->decl) || tail.kind != JST_INT || power < jst_histogram_power(tail.i))
+		return;
+	const struct jst_exemplar *exemplars = jst_result_exemplars(result, power, &count);
+	for (uint32_t i = 0; i < count; i++) {
+		if (i) {
+			fputs(", ", file);
+		} else if (name) {
+			print_text(file, name, strlen(name));
+			fputc(' ', file);
+		}
+		print_value(file, jst_exemplar_value(&exemplars[i]), printing->aggregation->exemplar_unit);
+	}
+}
 
 static void print_cells(struct text_table *table, const struct row *row, enum unit unit)
 {
@@ -124,8 +138,9 @@ static uint32_t empty_run(const struct row *rows, uint32_t from, uint32_t last)
 	return run;
 }
 
-static void print_rows(const struct printing *printing, const struct row *rows, uint32_t first, uint32_t last)
+static void print_rows(const struct printing *printing, const struct jst_result *result, const struct row *rows, uint32_t first, uint32_t last)
 {
+	const struct jst_value tail = jst_result_quantile(result, printing->decl, 0.99);
 	FILE *file = printing->output->file;
 	struct text_table table;
 	uint64_t greatest = 0;
@@ -133,12 +148,15 @@ static void print_rows(const struct printing *printing, const struct row *rows, 
 	layout_init(&table, CELLS);
 	for (uint32_t i = first; i <= last; i++) {
 		print_cells(&table, &rows[i], printing->aggregation->unit);
+		print_exemplars(table.stream, printing, result, &rows[i], tail);
+		layout_next(&table);
 		if (rows[i].count > greatest)
 			greatest = rows[i].count;
 	}
 	const int low = layout_width(&table, CELL_LOW, 40), high = layout_width(&table, CELL_HIGH, 40), alone = layout_width(&table, CELL_ALONE, 40);
 	const int range = low ? low + 4 + high : 0, label = range > alone ? range : alone, count = layout_width(&table, CELL_COUNT, 40);
-	const int bar = bar_width(printing->output, 2 + label + 6 + count);
+	const int exemplars = layout_width(&table, CELL_EXEMPLARS, printing->output->width / 2);
+	const int bar = bar_width(printing->output, 2 + label + 6 + count + (exemplars ? 2 + exemplars : 0));
 	for (uint32_t i = first; i <= last; i++) {
 		const uint32_t run = empty_run(rows, i, last);
 
@@ -158,6 +176,10 @@ static void print_rows(const struct printing *printing, const struct row *rows, 
 		fputc(' ', file);
 		print_bar(file, (double)rows[i].count, (double)greatest, bar);
 		layout_print(&table, file, i - first, CELL_COUNT, count, true);
+		if (layout_has(&table, i - first, CELL_EXEMPLARS)) {
+			fputs("  ", file);
+			layout_print(&table, file, i - first, CELL_EXEMPLARS, 0, false);
+		}
 		fputc('\n', file);
 	}
 	layout_fini(&table);
@@ -165,7 +187,7 @@ static void print_rows(const struct printing *printing, const struct row *rows, 
 
 static void print_histogram(const struct printing *printing, const struct jst_result *result)
 {
-	struct row *rows = calloc(2 * POWERS + 1 + (size_t)result->buckets, sizeof(*rows));
+	struct row *rows = calloc(JST_POWERS + (size_t)result->buckets, sizeof(*rows));
 
 	if (!rows)
 		abort();
@@ -178,7 +200,7 @@ static void print_histogram(const struct printing *printing, const struct jst_re
 	while (end > first && !rows[end - 1].count)
 		end--;
 	if (first < end)
-		print_rows(printing, rows, first, end - 1);
+		print_rows(printing, result, rows, first, end - 1);
 	print_summary(printing, result);
 	free(rows);
 }

@@ -44,6 +44,27 @@ static void print_extremes(const struct object *object)
 	print_member(object, "max", object->result ? object->result->max : jst_value_nil());
 }
 
+/* An element a power of two: its range, then its exemplars, the latest first. */
+static void print_exemplars(const struct object *object)
+{
+	const struct jst_result *result = object->result;
+
+	fputs(",\"exemplars\":[", object->file);
+	for (uint32_t i = 0; result && i < result->exemplars; i++) {
+		const struct jst_exemplar *exemplar = &result->exemplar[i];
+		int64_t low, high;
+
+		if (i && exemplar->power == exemplar[-1].power) {
+			fputc(',', object->file);
+		} else {
+			jst_histogram_power_range(exemplar->power, &low, &high);
+			fprintf(object->file, "%s[%" PRId64 ",%" PRId64 ",[", i ? "]]," : "", low, high);
+		}
+		print_json_value(object->file, jst_exemplar_value(exemplar));
+	}
+	fputs(result && result->exemplars ? "]]]" : "]", object->file);
+}
+
 static void print_distribution(const struct object *object)
 {
 	static const struct {
@@ -74,6 +95,8 @@ static void print_distribution(const struct object *object)
 		separator = ",";
 	}
 	fputc(']', object->file);
+	if (jst_aggregation_has_exemplars(decl))
+		print_exemplars(object);
 }
 
 static void print_statistics(const struct object *object)

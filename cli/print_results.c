@@ -128,6 +128,14 @@ int layout_width(const struct text_table *table, uint32_t column, int limit)
 	return width;
 }
 
+bool layout_has(const struct text_table *table, uint32_t row, uint32_t column)
+{
+	size_t length;
+
+	cell_text(table, row * table->columns + column, &length);
+	return length != 0;
+}
+
 void layout_print(const struct text_table *table, FILE *file, uint32_t row, uint32_t column, int width, bool right)
 {
 	size_t length;

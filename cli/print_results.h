@@ -47,6 +47,8 @@ void layout_fini(struct text_table *table);
 void layout_next(struct text_table *table);
 /* The widest cell of a column, at most limit columns. */
 int layout_width(const struct text_table *table, uint32_t column, int limit);
+/* Whether anything was written to the cell. */
+bool layout_has(const struct text_table *table, uint32_t row, uint32_t column);
 /* Prints a cell padded to width, to the left or to the right; wider ones run on. */
 void layout_print(const struct text_table *table, FILE *file, uint32_t row, uint32_t column, int width, bool right);
 

@@ -146,7 +146,7 @@ static void add_cells(struct reader *reader, uint32_t used, jst_ref ref)
 		}
 		if (cell->type == JST_CELL_STATE && !add_state(reader, cell, ref + at / 8))
 			reader->view->malformed = true;
-		else if (cell->type == JST_CELL_ROW)
+		else if (cell->type == JST_CELL_ROW || cell->type == JST_CELL_EXEMPLARS)
 			keep_row(reader, cell);
 		at += cell->size;
 	}
@@ -186,6 +186,15 @@ static int compare_owners(const void *left, const void *right)
 	return (a->ref > b->ref) - (a->ref < b->ref);
 }
 
+static bool add_row(const struct reader *reader, const struct owner *owner, const struct jst_cell *row)
+{
+	const struct jst_aggregation_decl *decl = results_decl(reader->results, owner->aggregation);
+
+	if (row->type == JST_CELL_EXEMPLARS)
+		return jst_result_add_exemplars(owner->result, decl, row, row->size, &reader->source);
+	return jst_result_add_row(owner->result, decl, row, row->size);
+}
+
 /* The rows of a bank whose states are all known. */
 static void add_rows(struct reader *reader)
 {
@@ -196,7 +205,7 @@ static void add_rows(struct reader *reader)
 		const struct owner wanted = { .ref = row->size >= sizeof(*row) + 8 ? jst_row_owner(row) : 0 };
 		const struct owner *owner = wanted.ref && reader->owner_count ? bsearch(&wanted, reader->owners, reader->owner_count, sizeof(wanted), compare_owners) : NULL;
 
-		if (!owner || owner->aggregation != row->aggregation || !jst_result_add_row(owner->result, results_decl(reader->results, owner->aggregation), row, row->size))
+		if (!owner || owner->aggregation != row->aggregation || !add_row(reader, owner, row))
 			reader->view->malformed = true;
 		at += row->size;
 	}

@@ -59,6 +59,7 @@ struct aggregation *check_aggregation_name(struct checker *checker, const struct
 struct given {
 	int64_t parameters[3];
 	bool present[3];
+	struct expression *exemplar; /* NULL: none */
 	struct location at;
 };
 
@@ -102,6 +103,42 @@ static bool check_range(struct checker *checker, struct given *given)
 	return false;
 }
 
+static void unknown_argument(struct checker *checker, const struct row *row, const struct argument *argument)
+{
+	diagnostics_add(checker->diagnostics, DIAGNOSTIC_NAMED_ARGUMENT, argument->label_at, row->name, argument->label.text);
+	diagnostics_help(checker->diagnostics, "expected %s", row->signature);
+}
+
+static bool is_exemplar(const struct argument *argument)
+{
+	return argument->label.text && !strcmp(argument->label.text, "exemplar");
+}
+
+/* exemplar: x, behind the value. Unlike a parameter it is taken from each event. */
+static bool take_exemplar(struct checker *checker, enum jst_aggregation function, struct given *given, const struct argument *argument)
+{
+	struct jst_value value;
+
+	if (function != JST_AGGREGATION_HIST) {
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_NAMED_ARGUMENT, argument->label_at, rows[function].name, argument->label.text);
+		diagnostics_help(checker->diagnostics, "only hist keeps exemplars");
+		return false;
+	}
+	if (given->exemplar) {
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_DUPLICATE_NAME, argument->label_at, argument->label.text);
+		return false;
+	}
+	check_expression(checker, argument->value);
+	fold(argument->value);
+	if (argument->value->type == EXPRESSION_NIL || tree_literal(argument->value, &value)) {
+		bad_parameter(checker, argument->value->at, "an exemplar that is always the same leads nowhere", "name what tells events apart, such as exemplar: id");
+		return false;
+	}
+	given->exemplar = argument->value;
+	given->parameters[1] = 1;
+	return true;
+}
+
 static bool take_parameter(struct checker *checker, const struct row *row, struct given *given, const struct argument *argument, uint32_t position)
 {
 	static const char *const names[][3] = { { "bits" }, { "min", "max", "step" } };
@@ -113,10 +150,13 @@ static bool take_parameter(struct checker *checker, const struct row *row, struc
 				break;
 		}
 		if (position == row->parameters) {
-			diagnostics_add(checker->diagnostics, DIAGNOSTIC_NAMED_ARGUMENT, argument->label_at, row->name, argument->label.text);
-			diagnostics_help(checker->diagnostics, "expected %s", row->signature);
+			unknown_argument(checker, row, argument);
 			return false;
 		}
+	}
+	if (given->present[position]) {
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_DUPLICATE_NAME, argument->label.text ? argument->label_at : argument->value->at, names[row->parameters > 1][position]);
+		return false;
 	}
 	if (!tree_literal(argument->value, &value) || value.kind != JST_INT) {
 		bad_parameter(checker, argument->value->at, "a parameter of an aggregation is a constant integer", row->parameters == 1 && !argument->label.text ? "the second argument of a histogram is its bits; values have no weights, sum(x) adds them up" : NULL);
@@ -127,39 +167,56 @@ static bool take_parameter(struct checker *checker, const struct row *row, struc
 	return true;
 }
 
+/* The value has no name; it was checked before. */
+static bool check_value(struct checker *checker, const struct row *row, const struct argument *argument)
+{
+	if (!argument || !argument->label.text)
+		return true;
+	if (is_exemplar(argument) && row == &rows[JST_AGGREGATION_HIST]) {
+		bad_parameter(checker, argument->label_at, "the value comes before its exemplar", NULL);
+		diagnostics_help(checker->diagnostics, "expected %s", row->signature);
+	} else {
+		unknown_argument(checker, row, argument);
+	}
+	return false;
+}
+
 /* The arguments behind the value; false: something was wrong, and reported. */
-static bool check_parameters(struct checker *checker, const struct expression *call, enum jst_aggregation function, int64_t parameters[3])
+static bool check_parameters(struct checker *checker, const struct expression *call, enum jst_aggregation function, struct given *given)
 {
 	const struct row *row = &rows[function];
 	const struct argument *argument = call->list.first;
-	struct given given = { .at = call->at };
+	uint32_t count = call->list.count, position = 0;
 	char text[32];
 
-	if (call->list.count < row->values || call->list.count > row->values + row->parameters) {
+	for (const struct argument *each = argument ? argument->next : NULL; each; each = each->next) {
+		if (!is_exemplar(each))
+			continue;
+		if (!take_exemplar(checker, function, given, each))
+			return false;
+		count--;
+	}
+	if (count < row->values || count > row->values + row->parameters) {
 		diagnostics_add(checker->diagnostics, DIAGNOSTIC_AGGREGATION_ARGUMENTS, call->at, call->name.text, count_text(text, call->list.count, "argument"));
 		diagnostics_help(checker->diagnostics, "expected %s", row->signature);
 		return false;
 	}
 	if (row->values) {
-		if (argument->label.text) {
-			diagnostics_add(checker->diagnostics, DIAGNOSTIC_NAMED_ARGUMENT, argument->label_at, row->name, argument->label.text);
-			diagnostics_help(checker->diagnostics, "expected %s", row->signature);
+		if (!check_value(checker, row, argument))
 			return false;
-		}
 		argument = argument->next;
 	}
-	for (uint32_t position = 0; argument; argument = argument->next, position++) {
+	for (; argument; argument = argument->next) {
+		if (is_exemplar(argument))
+			continue;
 		check_expression(checker, argument->value);
 		fold(argument->value);
-		if (!take_parameter(checker, row, &given, argument, position))
+		if (!take_parameter(checker, row, given, argument, position++))
 			return false;
 	}
-	if (row->parameters == 1 && !check_bits(checker, &given))
+	if (row->parameters == 1 && !check_bits(checker, given))
 		return false;
-	if (row->parameters == 3 && !check_range(checker, &given))
-		return false;
-	memcpy(parameters, given.parameters, sizeof(given.parameters));
-	return true;
+	return row->parameters != 3 || check_range(checker, given);
 }
 
 /* ---- updates ---- */
@@ -169,18 +226,33 @@ const char *aggregation_describe(const struct aggregation *aggregation, char tex
 	char parameters[96] = "", keys[32];
 
 	if (rows[aggregation->function].parameters == 1)
-		snprintf(parameters, sizeof(parameters), ", bits: %lld", (long long)aggregation->parameters[0]);
+		snprintf(parameters, sizeof(parameters), ", bits: %lld%s", (long long)aggregation->parameters[0], aggregation->parameters[1] ? ", exemplar: …" : "");
 	else if (rows[aggregation->function].parameters == 3)
 		snprintf(parameters, sizeof(parameters), ", %lld, %lld, %lld", (long long)aggregation->parameters[0], (long long)aggregation->parameters[1], (long long)aggregation->parameters[2]);
 	snprintf(text, 160, "%s(%s%s) with %s", rows[aggregation->function].name, rows[aggregation->function].values ? "x" : "", parameters, count_text(keys, aggregation->keys, "key"));
 	return text;
 }
 
+/* What the printed rows call the exemplars: the name, if it is one. */
+static struct name exemplar_name(const struct expression *exemplar)
+{
+	if (!exemplar || exemplar->type != EXPRESSION_NAME)
+		return (struct name){ 0 };
+	if (exemplar->meaning == MEANING_FIELD)
+		return exemplar->field;
+	return exemplar->indexed ? (struct name){ 0 } : exemplar->name;
+}
+
+static bool same_name(struct name a, struct name b)
+{
+	return a.text && b.text && a.length == b.length && !memcmp(a.text, b.text, a.length);
+}
+
 static void declare(struct checker *checker, struct statement *statement, enum jst_aggregation function, const int64_t parameters[3])
 {
 	const struct expression *target = statement->target;
 	struct aggregation *aggregation = target->aggregation;
-	struct aggregation now = { .function = function, .keys = target->list.count };
+	struct aggregation now = { .function = function, .keys = target->list.count, .exemplar = exemplar_name(statement->exemplar) };
 	char text[160];
 
 	memcpy(now.parameters, parameters, sizeof(now.parameters));
@@ -190,9 +262,12 @@ static void declare(struct checker *checker, struct statement *statement, enum j
 		aggregation->function = function;
 		aggregation->keys = now.keys;
 		aggregation->columns = target->list.first;
+		aggregation->exemplar = now.exemplar;
 		memcpy(aggregation->parameters, parameters, sizeof(aggregation->parameters));
 		return;
 	}
+	if (!same_name(aggregation->exemplar, now.exemplar))
+		aggregation->exemplar = (struct name){ 0 };
 	if (aggregation->function == function && aggregation->keys == now.keys && !memcmp(aggregation->parameters, parameters, sizeof(now.parameters)))
 		return;
 	diagnostics_add(checker->diagnostics, DIAGNOSTIC_AGGREGATION_MISMATCH, statement->at, target->name.text);
@@ -217,7 +292,7 @@ static void help_value(struct checker *checker, const struct expression *target,
 static void check_assigned(struct checker *checker, struct statement *statement)
 {
 	struct expression *call = statement->value;
-	int64_t parameters[3] = { 0 };
+	struct given given = { .at = call->at };
 
 	if (call->type != EXPRESSION_CALL) {
 		check_expression(checker, call);
@@ -243,8 +318,10 @@ static void check_assigned(struct checker *checker, struct statement *statement)
 		statement->update = call->list.first->value;
 		check_expression(checker, statement->update);
 	}
-	if (check_parameters(checker, call, (enum jst_aggregation)function, parameters))
-		declare(checker, statement, (enum jst_aggregation)function, parameters);
+	if (!check_parameters(checker, call, (enum jst_aggregation)function, &given))
+		return;
+	statement->exemplar = given.exemplar;
+	declare(checker, statement, (enum jst_aggregation)function, given.parameters);
 }
 
 void check_update(struct checker *checker, struct statement *statement)

@@ -178,8 +178,10 @@ void compiled_free(struct compiled *compiled)
 	diagnostics_fini(&diagnostics);
 	for (uint32_t i = 0; i < compiled->record_count; i++)
 		free_record(&compiled->records[i]);
-	for (uint32_t i = 0; i < compiled->aggregation_count; i++)
+	for (uint32_t i = 0; i < compiled->aggregation_count; i++) {
+		free(compiled->aggregations[i].exemplar);
 		free(compiled->aggregations[i].name);
+	}
 	for (uint32_t i = 0; i < compiled->span_count; i++) {
 		free(compiled->spans[i].sibling);
 		free(compiled->spans[i].pattern);

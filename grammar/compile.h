@@ -35,6 +35,8 @@ struct compiled_aggregation {
 	uint32_t keys;
 	enum unit unit;       /* of its values */
 	enum unit key_unit[JST_MAX_KEYS];
+	char *exemplar;       /* how the script names its exemplars; NULL: it keeps none, or they have no one name */
+	enum unit exemplar_unit;
 };
 
 /* One piece of a printf format: text, or a conversion of the next value. */

@@ -45,6 +45,8 @@ static void declare(struct generator *generator)
 		*to = (struct compiled_aggregation){ .name = heap_copy(aggregation->name.text, aggregation->name.length), .function = aggregation->function, .keys = aggregation->keys, .unit = aggregation->unit };
 		memcpy(to->parameters, aggregation->parameters, sizeof(to->parameters));
 		memcpy(to->key_unit, aggregation->key_unit, sizeof(to->key_unit));
+		to->exemplar = aggregation->exemplar.text ? heap_copy(aggregation->exemplar.text, aggregation->exemplar.length) : NULL;
+		to->exemplar_unit = aggregation->exemplar_unit;
 	}
 	for (uint32_t i = 0; i < compiled->record_count; i++) {
 		jst_builder_record(compiled->target, compiled->records[i].values);

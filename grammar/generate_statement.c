@@ -87,11 +87,19 @@ static void assign_variable(struct generator *generator, const struct statement 
 static void update_aggregation(struct generator *generator, const struct statement *statement)
 {
 	const struct expression *target = statement->target;
-	uint32_t base = generate_list(generator, target->list.first, target->list.count, 0);
+	const uint32_t keys = target->list.count;
+	/* The keys, and behind them the exemplar. */
+	uint32_t base = keys || statement->exemplar ? generate_registers(generator, keys + (statement->exemplar != NULL)) : 0;
+	const struct argument *key = target->list.first;
+
+	for (uint32_t i = 0; i < keys; i++, key = key->next)
+		generate_expression(generator, key->value, base + i);
+	if (statement->exemplar)
+		generate_expression(generator, statement->exemplar, base + keys);
 	/* Where the function takes no value, the register is not read. */
 	uint32_t value = statement->update ? generate_operand(generator, statement->update) : 0;
 
-	generate_insn(generator, JST_OP_AGGREGATE, value, base, target->list.count, target->aggregation->index);
+	generate_insn(generator, JST_OP_AGGREGATE, value, base, keys + (statement->exemplar != NULL), target->aggregation->index);
 }
 
 static void assignment(struct generator *generator, const struct statement *statement)

@@ -48,6 +48,9 @@ struct aggregation {
 	struct unit_origin origin;
 	enum unit key_unit[JST_MAX_KEYS];
 	bool key_unit_known[JST_MAX_KEYS];
+	struct name exemplar;       /* of all updates; text NULL: there is none, or no one name */
+	bool exemplar_unit_known;
+	enum unit exemplar_unit;
 };
 
 struct local {

@@ -162,6 +162,7 @@ struct statement {
 	struct expression *update; /* the value that an aggregation is updated with; NULL: none */
 	struct expression *top;    /* of a print of an aggregation: how many rows; NULL: all */
 	struct loop *loop;         /* FOR_EACH */
+	struct expression *exemplar; /* the exemplar that comes with it; NULL: none */
 };
 
 struct pattern {

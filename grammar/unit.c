@@ -219,6 +219,8 @@ static void infer_update(struct inference *inference, const struct statement *st
 
 	for (const struct argument *argument = statement->target->list.first; argument && key < JST_MAX_KEYS; argument = argument->next, key++)
 		take(inference, &aggregation->key_unit[key], &aggregation->key_unit_known[key], NULL, argument->value->unit, argument->value->at);
+	if (statement->exemplar)
+		take(inference, &aggregation->exemplar_unit, &aggregation->exemplar_unit_known, NULL, infer(inference, statement->exemplar), statement->exemplar->at);
 	if (!statement->update)
 		return;
 

@@ -153,7 +153,10 @@ void jst_aggregation_update(const struct jst_update *update, const struct jst_va
 		return;
 	case JST_SHAPE_HIST:
 	case JST_SHAPE_QUANTILES:
-		jst_histogram_update(update, cell, value);
+		if (__builtin_expect(update->decl->parameters[1] != 0, 0)) /* jst_aggregation_has_exemplars(), of these two */
+			jst_exemplar_update(update, cell, value, keys[update->decl->keys]);
+		else
+			jst_histogram_update(update, cell, value);
 		return;
 	case JST_SHAPE_SUM:
 	case JST_SHAPE_AVG:

@@ -30,13 +30,13 @@ struct jst_update {
 	struct jst_bank *bank;
 	const struct jst_aggregation_decl *decl;
 	uint16_t index;     /* of the aggregation */
-	int64_t timestamp;  /* wall clock of the event, ns: for last */
-	int32_t tid;        /* for last */
+	int64_t timestamp;  /* wall clock of the event, ns: for last and exemplars */
+	int32_t tid;        /* likewise */
 	void *scratch;      /* room for an encoded key, 8-aligned */
 	uint32_t room;
 };
 
-/* Updates the aggregation under keys with value; counts in the slot what is skipped, cut or dropped. Context: probe, owner of the slot. */
+/* Updates the aggregation under keys with value; where it keeps exemplars, one lies behind the keys. Counts in the slot what is skipped, cut or dropped. Context: probe, owner of the slot. */
 void jst_aggregation_update(const struct jst_update *update, const struct jst_value *keys, struct jst_value value);
 
 /* ---- reading: the CLI, and tests ---- */
@@ -45,6 +45,43 @@ void jst_aggregation_update(const struct jst_update *update, const struct jst_va
 uint32_t jst_histogram_buckets(unsigned bits);
 uint32_t jst_histogram_bucket(unsigned bits, int64_t value);
 void jst_histogram_range(unsigned bits, uint32_t bucket, int64_t *low, int64_t *high);
+
+/* The power of two of a value: 0 for 0, n for 2^(n-1) to 2^n - 1, and the mirror for negatives; INT64_MIN is in the row of its neighbours, -63. */
+static inline int jst_histogram_power(int64_t value)
+{
+	const uint64_t size = value < 0 ? -(uint64_t)value - (value == INT64_MIN) : (uint64_t)value;
+	const int power = size ? 64 - __builtin_clzll(size) : 0;
+
+	return value < 0 ? -power : power;
+}
+
+/* A power's values: low <= x < high (high inclusive in the last). */
+void jst_histogram_power_range(int power, int64_t *low, int64_t *high);
+
+enum {
+	JST_POWERS = 127,       /* -63 to 63 */
+	JST_EXEMPLARS = 3,      /* kept a power */
+	JST_EXEMPLAR_TEXT = 48, /* bytes at most; a longer string is cut, which is counted */
+};
+
+/* An exemplar, and what says which of two is later: timestamp, then where it comes from, then the value. */
+struct jst_exemplar {
+	int32_t power;
+	uint32_t kind, length;  /* enum jst_kind; bytes of a string */
+	int32_t pid, tid;
+	int64_t timestamp;      /* wall clock, ns */
+	union {
+		int64_t bits;       /* an integer, a double's bits */
+		char text[JST_EXEMPLAR_TEXT];
+	};
+	char hostname[65];
+};
+
+/* Its value; a string is the exemplar's. */
+static inline struct jst_value jst_exemplar_value(const struct jst_exemplar *exemplar)
+{
+	return exemplar->kind == JST_STRING ? jst_value_string(exemplar->text, exemplar->length) : (struct jst_value){ .i = exemplar->bits, .kind = exemplar->kind };
+}
 
 /* A sum that does not lose: integers in 128 bits, doubles beside them. */
 struct jst_sum {
@@ -69,6 +106,8 @@ struct jst_result {
 	uint32_t rows;
 	uint16_t *row;            /* owned; which row it is: bucket / JST_RESULT_ROW */
 	uint64_t *bucket;         /* owned; JST_RESULT_ROW a row */
+	uint32_t exemplars;       /* hist: by power, ascending; of one power the latest first, at most JST_EXEMPLARS, no two with the same value */
+	struct jst_exemplar *exemplar; /* owned */
 };
 enum { JST_RESULT_ROW = 16 };
 
@@ -93,6 +132,12 @@ bool jst_result_add_state(struct jst_result *result, const struct jst_aggregatio
 
 /* Adds a row cell (whole cell, copied by the caller, 8-aligned, size bytes) of a histogram or of distinct. False if malformed. */
 bool jst_result_add_row(struct jst_result *result, const struct jst_aggregation_decl *decl, const struct jst_cell *row, uint32_t size);
+
+/* Adds a cell of exemplars, as a row. False if malformed. */
+bool jst_result_add_exemplars(struct jst_result *result, const struct jst_aggregation_decl *decl, const struct jst_cell *row, uint32_t size, const struct jst_source *source);
+
+/* The exemplars of a power, the latest first; *count: how many. They belong to the result. */
+const struct jst_exemplar *jst_result_exemplars(const struct jst_result *result, int power, uint32_t *count);
 
 /* The ref of the state cell that a row (copied whole, its size checked) belongs to; 0 if it is too small to tell. */
 jst_ref jst_row_owner(const struct jst_cell *row);

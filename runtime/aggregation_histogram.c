@@ -3,15 +3,6 @@
  */
 #include "aggregation_state.h"
 
-static int64_t truncate(double value)
-{
-	if (value >= 0x1p63)
-		return INT64_MAX;
-	if (value < -0x1p63)
-		return INT64_MIN;
-	return (int64_t)value;
-}
-
 static inline void range_update(struct jst_range_state *range, int64_t value)
 {
 	const uint64_t ordered = (uint64_t)value ^ 1ULL << 63;
@@ -60,7 +51,7 @@ static __attribute__((noinline)) void update_any(const struct jst_update *update
 {
 	struct jst_histogram_state *state = jst_cell_state(cell);
 	const unsigned bits = jst_histogram_bits(update->decl);
-	const int64_t whole = value.kind == JST_INT ? value.i : truncate(value.d);
+	const int64_t whole = jst_histogram_value(value);
 	const bool negative = whole < 0;
 	const uint32_t index = jst_histogram_index(bits, negative ? jst_magnitude(whole) : (uint64_t)whole);
 	jst_ref *rows = negative ? negative_rows(update, state, bits) : state->row;
@@ -107,7 +98,7 @@ void jst_linear_update(const struct jst_update *update, struct jst_linear_state 
 
 	/* Steps are bounded by integers, so the integer below a fraction lies in the same step, where truncation would lift -0.5 over a bound of 0. */
 	if (value.kind == JST_DOUBLE) {
-		whole = truncate(value.d);
+		whole = jst_histogram_value(value);
 		if ((double)whole > value.d && whole > INT64_MIN)
 			whole--;
 		jst_sum_add_double(&state->range.sum, value.d);

@@ -59,7 +59,7 @@ struct jst_range_state {
 struct jst_histogram_state {
 	struct jst_range_state range;
 	jst_ref negative;   /* struct jst_histogram_negative, once there is a negative value */
-	jst_ref reserved;
+	jst_ref exemplars;  /* struct jst_exemplar_directory, once there is one */
 	jst_ref row[];      /* of block 0, 1 …, values >= 0: struct jst_histogram_row, 0 until touched */
 };
 
@@ -83,6 +83,30 @@ struct jst_histogram_row {
 };
 
 _Static_assert(offsetof(struct jst_histogram_row, bucket) == 24, "owner, block and negative are the word that jst_cell_append() stores");
+
+/* A cell of type NODE: where the exemplars of each power of two are. */
+struct jst_exemplar_directory {
+	struct jst_cell cell;
+	uint64_t reserved;
+	jst_ref row[JST_POWERS]; /* of power -63, -62 … 63: struct jst_exemplar_row, 0 until there is one */
+};
+
+/* One exemplar. The kind is nil while the rest is written, so that a thread which is killed meanwhile leaves none rather than a torn one. */
+struct jst_exemplar_state {
+	jst_word kind;       /* kind | length << 32; JST_NIL: none */
+	jst_word timestamp;
+	jst_word tid;
+	jst_word value[JST_EXEMPLAR_TEXT / 8]; /* the first word: an integer or a double's bits; all: text, padded with zeros */
+};
+
+/* A cell of type EXEMPLARS: the latest values that came with numbers of one power of two, all different, in no order. */
+struct jst_exemplar_row {
+	struct jst_cell cell;
+	jst_ref owner;       /* the state's cell */
+	int16_t power;       /* jst_histogram_power() */
+	uint16_t reserved;
+	struct jst_exemplar_state exemplar[JST_EXEMPLARS];
+};
 
 /*
  * DISTINCT: HyperLogLog (Flajolet, Fusy, Gandouet, Meunier 2007) over a 64-bit hash (Heule, Nunkesser, Hall 2013). The highest bits of a value's hash choose a register, which keeps the greatest rank
@@ -110,7 +134,8 @@ struct jst_distinct_row {
 	jst_word registers[JST_RESULT_ROW]; /* eight a word, the lowest byte first */
 };
 
-_Static_assert(offsetof(struct jst_distinct_row, owner) == offsetof(struct jst_histogram_row, owner), "jst_row_owner() reads either");
+_Static_assert(offsetof(struct jst_distinct_row, owner) == offsetof(struct jst_histogram_row, owner) && offsetof(struct jst_exemplar_row, owner) == offsetof(struct jst_histogram_row, owner),
+               "jst_row_owner() reads any of them");
 
 /* LHIST: underflow, the steps, overflow. */
 struct jst_linear_state {
@@ -173,6 +198,18 @@ static inline uint32_t jst_histogram_index(unsigned bits, uint64_t magnitude)
 	return (shift << bits) + (uint32_t)(magnitude >> shift);
 }
 
+/* The whole number that a histogram keeps for a number: a fraction is truncated toward zero. */
+static inline int64_t jst_histogram_value(struct jst_value value)
+{
+	if (value.kind == JST_INT)
+		return value.i;
+	if (value.d >= 0x1p63)
+		return INT64_MAX;
+	if (value.d < -0x1p63)
+		return INT64_MIN;
+	return (int64_t)value.d;
+}
+
 /* Of a negative value; INT64_MIN shares the last bucket. */
 static inline uint64_t jst_magnitude(int64_t negative)
 {
@@ -205,12 +242,14 @@ static inline void jst_sum_add_double(struct jst_sum_state *sum, double value)
 	jst_word_store(&sum->has_doubles, 1);
 }
 
-/* ---- updates: aggregation_number.c, aggregation_histogram.c, aggregation_distinct.c. state belongs to cell; value is a number, no NaN. Context: probe, owner of the slot. ---- */
+/* ---- updates: aggregation_number.c, aggregation_histogram.c, aggregation_exemplar.c, aggregation_distinct.c. state belongs to cell; value is a number, no NaN. Context: probe, owner of the slot. ---- */
 
 void jst_total_update(struct jst_total_state *state, struct jst_value value);
 void jst_extreme_update(struct jst_extreme_state *state, struct jst_value value, bool greatest);
 void jst_stats_update(struct jst_stats_state *state, struct jst_value value);
 void jst_histogram_update(const struct jst_update *update, struct jst_cell *cell, struct jst_value value);
+/* The same, and keeps the exemplar that came with the value, unless it is nil. */
+void jst_exemplar_update(const struct jst_update *update, struct jst_cell *cell, struct jst_value value, struct jst_value exemplar);
 /* Any value but nil. */
 void jst_distinct_update(const struct jst_update *update, struct jst_cell *cell, struct jst_value value);
 void jst_linear_update(const struct jst_update *update, struct jst_linear_state *state, struct jst_value value);

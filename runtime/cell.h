@@ -17,13 +17,14 @@ enum jst_cell_type {
 	JST_CELL_STATE = 1,  /* key, then the state of the aggregation's shape */
 	JST_CELL_NODE = 2,   /* of the index */
 	JST_CELL_ROW = 3,    /* struct jst_histogram_row, jst_distinct_row (aggregation_state.h): buckets of one histogram, registers of one estimate */
+	JST_CELL_EXEMPLARS = 4, /* struct jst_exemplar_row: of one histogram */
 };
 
 struct jst_cell {
 	uint32_t size;        /* bytes, this header included, a multiple of 16 */
 	uint8_t type;         /* enum jst_cell_type */
 	uint8_t keys;         /* STATE: number of key values */
-	uint16_t aggregation; /* STATE and ROW: index in the program */
+	uint16_t aggregation; /* STATE, ROW and EXEMPLARS: index in the program */
 	uint32_t hash;        /* STATE: low half of the key's hash */
 	uint32_t key_size;    /* STATE: bytes of the encoded key, which follows */
 };

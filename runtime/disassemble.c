@@ -120,6 +120,19 @@ static void put_aggregation(struct line *line, const struct jst_program *program
 	put(line, "%s %d", name_at(aggregation_names, JST_AGGREGATIONS, decls[index].function), index);
 }
 
+/* The keys, and behind them the exemplar where there is one. */
+static void put_keys(struct line *line, const struct jst_program *program, const struct jst_insn *insn)
+{
+	const struct jst_aggregation_decl *decls = jst_program_section(program, JST_SECTION_AGGREGATIONS);
+	const bool exemplars = insn->c && jst_aggregation_has_exemplars(&decls[insn->imm]);
+	struct jst_insn keys = *insn;
+
+	keys.c = (uint8_t)(insn->c - exemplars);
+	put_registers(line, &keys, " [", "]");
+	if (exemplars)
+		put(line, ", exemplar r%u", insn->b + keys.c);
+}
+
 static void put_operands(struct line *line, const struct jst_program *program, const struct jst_insn *insn)
 {
 	switch (jst_opcode_info[insn->op].shape) {
@@ -166,7 +179,7 @@ static void put_operands(struct line *line, const struct jst_program *program, c
 	case JST_OPERANDS_AGG_A:
 		put(line, "r%u, ", insn->a);
 		put_aggregation(line, program, insn->imm);
-		put_registers(line, insn, " [", "]");
+		put_keys(line, program, insn);
 		break;
 	case JST_OPERANDS_RECORD:
 		put(line, "record %d ", insn->imm);

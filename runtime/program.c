@@ -42,7 +42,7 @@ uint32_t jst_program_insn_flags(const struct jst_program *program, const struct 
 	case JST_OP_VARIABLE:
 		return insn->imm == JST_VARIABLE_NOW || insn->imm == JST_VARIABLE_TIMESTAMP || insn->imm == JST_VARIABLE_ELAPSED ? JST_PROGRAM_CLOCK : 0;
 	case JST_OP_AGGREGATE:
-		return aggregations[insn->imm].function == JST_AGGREGATION_LAST ? JST_PROGRAM_CLOCK : 0;
+		return jst_aggregation_is_timed(&aggregations[insn->imm]) ? JST_PROGRAM_CLOCK : 0;
 	case JST_OP_RECORD:
 	case JST_OP_EVENT:
 		return JST_PROGRAM_RECORDS | JST_PROGRAM_CLOCK;

@@ -108,7 +108,7 @@ struct jst_program {
 
 enum {
 	JST_PROGRAM_RECORDS = 1, /* has RECORD, EVENT, COMMIT or EXIT: somebody must look often */
-	JST_PROGRAM_CLOCK = 2,   /* reads now, timestamp or elapsed, or has records or last() */
+	JST_PROGRAM_CLOCK = 2,   /* reads now, timestamp or elapsed, or has records, last() or exemplars */
 	JST_PROGRAM_SPECULATES = 4, /* has SPECULATE, COMMIT or DISCARD: the session's memory has a table for what is held */
 	JST_PROGRAM_READS = 8,   /* reads aggregations: a program of the CLI's own, which targets refuse */
 };
@@ -139,8 +139,20 @@ struct jst_aggregation_decl {
 	uint16_t function; /* enum jst_aggregation */
 	uint16_t keys;
 	uint32_t reserved; /* 0 */
-	int64_t parameters[3]; /* hist: bits; lhist: min, max, step; the rest 0 */
+	int64_t parameters[3]; /* hist: bits, and 1 if it keeps exemplars; quantiles: bits; lhist: min, max, step; the rest 0 */
 };
+
+/* Whether AGGREGATE has one register more behind the keys: the exemplar. Context: any. */
+static inline bool jst_aggregation_has_exemplars(const struct jst_aggregation_decl *decl)
+{
+	return decl->function == JST_AGGREGATION_HIST && decl->parameters[1];
+}
+
+/* Whether an update keeps the time of its event. Context: any. */
+static inline bool jst_aggregation_is_timed(const struct jst_aggregation_decl *decl)
+{
+	return decl->function == JST_AGGREGATION_LAST || jst_aggregation_has_exemplars(decl);
+}
 
 struct jst_pattern_decl {
 	struct jst_string_ref text;

@@ -11,7 +11,7 @@
 #include "result_merge.h"
 #include "vm.h"
 
-static void *enlarge(void *old, size_t count, size_t size)
+void *jst_result_resize(void *old, size_t count, size_t size)
 {
 	void *memory = reallocarray(old, count, size);
 
@@ -68,6 +68,21 @@ void jst_histogram_range(unsigned bits, uint32_t bucket, int64_t *low, int64_t *
 	*high = -(int64_t)(from - 1);
 }
 
+void jst_histogram_power_range(int power, int64_t *low, int64_t *high)
+{
+	const int size = power < 0 ? -power : power;
+	const int64_t least = size ? INT64_C(1) << (size - 1) : 0;
+	const int64_t most = size ? (int64_t)((UINT64_C(1) << size) - 1) : 0;
+
+	if (power < 0) {
+		*low = size == JST_POWERS / 2 ? INT64_MIN : -most;
+		*high = 1 - least;
+	} else {
+		*low = least;
+		*high = size == JST_POWERS / 2 ? INT64_MAX : most + 1;
+	}
+}
+
 /* ---- results ---- */
 
 void jst_result_init(struct jst_result *result, const struct jst_aggregation_decl *decl)
@@ -92,6 +107,7 @@ void jst_result_fini(struct jst_result *result)
 		free((char *)result->last.s);
 	free(result->row);
 	free(result->bucket);
+	free(result->exemplar);
 	memset(result, 0, sizeof(*result));
 }
 
@@ -131,8 +147,8 @@ static void insert_row(struct jst_result *result, uint32_t place, uint32_t row)
 	if ((result->rows & (result->rows - 1)) == 0) {
 		const uint32_t room = result->rows ? result->rows * 2 : 1;
 
-		result->row = enlarge(result->row, room, sizeof(*result->row));
-		result->bucket = enlarge(result->bucket, room, JST_RESULT_ROW * sizeof(uint64_t));
+		result->row = jst_result_resize(result->row, room, sizeof(*result->row));
+		result->bucket = jst_result_resize(result->bucket, room, JST_RESULT_ROW * sizeof(uint64_t));
 	}
 	uint64_t *buckets = result->bucket + (size_t)place * JST_RESULT_ROW;
 	memmove(result->row + place + 1, result->row + place, behind * sizeof(*result->row));
@@ -161,7 +177,7 @@ static struct jst_value own_copy(struct jst_value value)
 {
 	if (value.kind != JST_STRING)
 		return value;
-	char *copy = enlarge(NULL, (size_t)value.length + 1, 1);
+	char *copy = jst_result_resize(NULL, (size_t)value.length + 1, 1);
 	if (value.length)
 		memcpy(copy, value.s, value.length);
 	copy[value.length] = 0;
@@ -175,6 +191,10 @@ void jst_result_copy(struct jst_result *to, const struct jst_result *from)
 	to->rows = 0;
 	to->row = NULL;
 	to->bucket = NULL;
+	to->exemplars = 0;
+	to->exemplar = NULL;
+	for (uint32_t i = 0; i < from->exemplars; i++)
+		jst_result_merge_exemplar(to, &from->exemplar[i]);
 	for (uint32_t at = 0; at < from->rows * JST_RESULT_ROW; at++)
 		jst_result_count(to, jst_result_bucket_at(from, at), from->bucket[at]);
 }
@@ -211,7 +231,7 @@ void jst_result_merge_moments(struct jst_result *to, uint64_t count, double mean
 	to->squares += squares + difference * difference * (n * m / (n + m));
 }
 
-static int compare_values(const struct jst_value *a, const struct jst_value *b)
+int jst_result_compare_values(const struct jst_value *a, const struct jst_value *b)
 {
 	if (a->kind != b->kind)
 		return a->kind < b->kind ? -1 : 1;
@@ -234,7 +254,7 @@ static bool later(const struct jst_result *from, const struct jst_result *to)
 		return from->last_pid > to->last_pid;
 	if (from->last_tid != to->last_tid)
 		return from->last_tid > to->last_tid;
-	return compare_values(&from->last, &to->last) > 0;
+	return jst_result_compare_values(&from->last, &to->last) > 0;
 }
 
 void jst_result_merge_last(struct jst_result *to, const struct jst_result *from)
@@ -258,6 +278,8 @@ void jst_result_merge(struct jst_result *to, const struct jst_result *from, cons
 	jst_result_merge_sum(&to->sum, &from->sum);
 	jst_result_merge_extremes(to, from->min, from->max);
 	to->count += from->count;
+	for (uint32_t i = 0; i < from->exemplars; i++)
+		jst_result_merge_exemplar(to, &from->exemplar[i]);
 	if (jst_aggregation_info[decl->function].shape == JST_SHAPE_DISTINCT) {
 		for (uint32_t i = 0; i < from->rows; i++)
 			jst_result_merge_registers(to, from->row[i], from->bucket + (size_t)i * JST_RESULT_ROW);

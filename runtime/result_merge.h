@@ -20,5 +20,13 @@ uint64_t *jst_result_row(struct jst_result *result, uint32_t row);
 
 /* Raises the registers of a row of distinct to those in JST_RESULT_ROW words, which are not trusted. */
 void jst_result_merge_registers(struct jst_result *result, uint32_t row, const uint64_t *words);
+/* Adds an exemplar, unless those that are kept of its power are later. */
+void jst_result_merge_exemplar(struct jst_result *result, const struct jst_exemplar *exemplar);
+
+/* An order of all values: by kind, then strings bytewise, the rest by their bits. */
+int jst_result_compare_values(const struct jst_value *a, const struct jst_value *b);
+
+/* reallocarray() that ends the CLI where there is no memory. */
+void *jst_result_resize(void *old, size_t count, size_t size);
 
 #endif

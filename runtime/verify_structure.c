@@ -96,7 +96,7 @@ static bool verify_aggregation(const struct jst_verifier *verifier, const struct
 	} else if (parameters[0]) {
 		return refuse(verifier, "aggregation # has parameters that its function does not take", i);
 	}
-	if (parameters[1] || parameters[2])
+	if ((parameters[1] && !(decl->function == JST_AGGREGATION_HIST && parameters[1] == 1)) || parameters[2])
 		return refuse(verifier, "aggregation # has parameters that its function does not take", i);
 	return true;
 }
@@ -297,6 +297,7 @@ static bool count_agrees(const struct jst_verifier *verifier, const struct jst_i
 	case JST_OPERANDS_MAP:
 		return insn->c == maps[insn->imm].keys;
 	case JST_OPERANDS_AGG:
+		return insn->c == aggregations[insn->imm].keys + jst_aggregation_has_exemplars(&aggregations[insn->imm]);
 	case JST_OPERANDS_AGG_A:
 	case JST_OPERANDS_AGG_W:
 		return insn->c == aggregations[insn->imm].keys;

@@ -246,12 +246,10 @@ static inline uint32_t aggregate(struct jst_run *run, const struct jst_insn *ins
 		.room = 2 * run->room - used,
 	};
 
-	const bool last = update.decl->function == JST_AGGREGATION_LAST;
-
-	if (unlikely(last))
+	if (unlikely(jst_aggregation_is_timed(update.decl)))
 		update.timestamp = jst_clock_wall(&run->session->memory.header->clock, run->now);
 	jst_aggregation_update(&update, keys, value);
-	return last || update.decl->function == JST_AGGREGATION_DISTINCT ? length_of(&value, 1) : 0;
+	return update.decl->function == JST_AGGREGATION_LAST || update.decl->function == JST_AGGREGATION_DISTINCT ? length_of(&value, 1) : 0;
 }
 
 /* Returns the bytes of strings that were looked at to be sent. */

@@ -92,6 +92,15 @@ order one fire 10
 end_jst 0
 grep -qF 'fractions lost: 10 (histograms keep whole numbers: multiply, as in hist(x * 1000))' "$work/fractions.err" || fail "lost fractions are not told"
 
+# The slowest rows lead to ids; how many there are is estimated.
+jst sketches -p "$one" -e 'work:end < @h = hist(status, exemplar: id); @ids = distinct(id); @paths = distinct(path) >'
+order one fire 200
+end_jst 0
+grep -Eq '^ *256 \.\. 512 \| #+ +\|  20  id [0-9]+, [0-9]+, [0-9]+$' "$work/sketches.out" || fail "no exemplars"
+grep -q '^@paths: 2$' "$work/sketches.out" || fail "not two paths"
+ids=$(sed -n 's/^@ids: //p' "$work/sketches.out")
+[ "$ids" -ge 196 ] && [ "$ids" -le 204 ] || fail "estimated $ids of 200 ids"
+
 # Two processes: side by side, merged, one that is named but cannot be traced makes the run fail in the end.
 start_target two
 two=$target

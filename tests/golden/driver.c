@@ -110,6 +110,8 @@ static void print_compiled(const struct compiled *compiled)
 		       (long long)aggregation->parameters[1], (long long)aggregation->parameters[2], aggregation->keys, unit_text(aggregation->unit));
 		for (uint32_t key = 0; key < aggregation->keys; key++)
 			printf(", key %u%s", key, unit_text(aggregation->key_unit[key]));
+		if (aggregation->exemplar)
+			printf(", exemplar %s%s", aggregation->exemplar, unit_text(aggregation->exemplar_unit));
 		printf("\n");
 	}
 	for (uint32_t i = 0; i < compiled->record_count; i++)

@@ -17,7 +17,7 @@ enum { FIXTURE_MEMORY = 8 << 20, FIXTURE_THREADS = 4 };
 /* In the order of this enum. */
 enum {
 	A_COUNT, A_SUM, A_MIN, A_MAX, A_AVG, A_STATS, A_HIST, A_LHIST, A_QUANTILES, A_RATE, A_LAST,
-	A_PLAIN_COUNT, A_PLAIN_HIST, A_PAIRS, A_SIZES, A_COARSE, A_PLAIN_SUM, A_PLAIN_LHIST, A_PLAIN_STATS, A_NUMBER_HIST, A_DISTINCT, A_PLAIN_DISTINCT, A_AGGREGATIONS
+	A_PLAIN_COUNT, A_PLAIN_HIST, A_PAIRS, A_SIZES, A_COARSE, A_PLAIN_SUM, A_PLAIN_LHIST, A_PLAIN_STATS, A_NUMBER_HIST, A_DISTINCT, A_PLAIN_DISTINCT, A_EXEMPLARS, A_PLAIN_EXEMPLARS, A_AGGREGATIONS
 };
 
 struct fixture {
@@ -72,6 +72,8 @@ static void fixture_init(struct fixture *f)
 		[A_NUMBER_HIST] = { .name = "@n", .function = JST_AGGREGATION_HIST, .parameters = { 4 } },
 		[A_DISTINCT] = { .name = "@users", .function = JST_AGGREGATION_DISTINCT, .keys = 1 },
 		[A_PLAIN_DISTINCT] = { .name = "@distinct", .function = JST_AGGREGATION_DISTINCT },
+		[A_EXEMPLARS] = { .name = "@slow", .function = JST_AGGREGATION_HIST, .parameters = { 6, 1 }, .keys = 1 },
+		[A_PLAIN_EXEMPLARS] = { .name = "@slowest", .function = JST_AGGREGATION_HIST, .parameters = { 4, 1 }, .unit = UNIT_DURATION, .exemplar = "id" },
 	};
 	memcpy(f->aggregations, rows, sizeof(rows));
 	f->compiled.aggregations = f->aggregations;
@@ -96,7 +98,7 @@ static void fixture_fini(struct fixture *f)
 	free(f->program);
 }
 
-/* One update by thread, as of its event at timestamp. */
+/* One update by thread, as of its event at timestamp. Where exemplars are kept, one lies behind the keys. */
 static void fixture_update_at(struct fixture *f, uint32_t thread, uint32_t aggregation, const struct jst_value *keys, struct jst_value value, int64_t timestamp)
 {
 	static _Alignas(8) unsigned char scratch[4096];

@@ -6,7 +6,7 @@
 #include "aggregation_state.h"
 #include "store.h"
 
-enum { COUNT, SUM, MIN, MAX, AVG, STATS, HIST, HIST0, HIST8, LHIST, QUANTILES, RATE, LAST, BY_TWO, PLAIN9, DISTINCT, AGGREGATIONS };
+enum { COUNT, SUM, MIN, MAX, AVG, STATS, HIST, HIST0, HIST8, LHIST, QUANTILES, RATE, LAST, BY_TWO, PLAIN9, DISTINCT, EXEMPLARS, AGGREGATIONS };
 
 static struct store *store;
 static uint64_t scratch[512];
@@ -15,7 +15,7 @@ static const struct jst_aggregation_decl *decls;
 static void setup(void)
 {
 	struct jst_builder *builder = jst_builder_new();
-	const int64_t none[3] = { 0 }, bits4[3] = { 4 }, bits8[3] = { 8 }, linear[3] = { -10, 95, 10 };
+	const int64_t none[3] = { 0 }, bits4[3] = { 4 }, bits8[3] = { 8 }, linear[3] = { -10, 95, 10 }, exemplars[3] = { 4, 1 };
 
 	jst_builder_aggregation(builder, JST_AGGREGATION_COUNT, 1, none);
 	jst_builder_aggregation(builder, JST_AGGREGATION_SUM, 0, none);
@@ -33,6 +33,7 @@ static void setup(void)
 	jst_builder_aggregation(builder, JST_AGGREGATION_COUNT, 2, none);
 	jst_builder_aggregation(builder, JST_AGGREGATION_COUNT, 0, none);
 	jst_builder_aggregation(builder, JST_AGGREGATION_DISTINCT, 0, none);
+	jst_builder_aggregation(builder, JST_AGGREGATION_HIST, 0, exemplars);
 	store = store_new(builder, 16 << 20, 64);
 	decls = jst_program_section(store->program, JST_SECTION_AGGREGATIONS);
 }
@@ -275,7 +276,8 @@ START_TEST(doubles_in_histograms_are_truncated)
 	update(0, LHIST, jst_value_double(0.5));
 	ck_assert_uint_eq(lost(JST_LOSS_FRACTIONS), 2);
 	update(0, QUANTILES, jst_value_double(1e-300));
-	ck_assert_uint_eq(lost(JST_LOSS_FRACTIONS), 3);
+	update(0, EXEMPLARS, jst_value_double(-0.9));
+	ck_assert_uint_eq(lost(JST_LOSS_FRACTIONS), 4);
 }
 END_TEST
 
@@ -478,6 +480,7 @@ START_TEST(hostile_cells_stay_inside)
 		jst_result_add_state(&result, &decls[index], bytes, size, &source);
 		if (size >= sizeof(struct jst_cell)) {
 			jst_result_add_row(&result, &decls[index], (struct jst_cell *)bytes, size);
+			jst_result_add_exemplars(&result, &decls[index], (struct jst_cell *)bytes, size, &source);
 			((struct jst_cell *)bytes)->size = size;
 			jst_row_owner((struct jst_cell *)bytes);
 		}

@@ -162,6 +162,7 @@ static void fill(void)
 			fixture_update(&f, thread, A_LHIST, jst_value_int(1), jst_value_int(i));
 			fixture_update(&f, thread, A_LAST, text_value("key"), text_value("value"));
 			fixture_update(&f, thread, A_DISTINCT, jst_value_int(i % 2), jst_value_int(i));
+			fixture_update_at(&f, thread, A_EXEMPLARS, (struct jst_value[]){ jst_value_int(1), i % 2 ? jst_value_int(i) : text_value("id") }, jst_value_int(i), i);
 		}
 }
 

@@ -126,7 +126,7 @@ static struct jst_program *rich_program(void)
 	return program;
 }
 
-/* A program of one clause. It has field 0, map 0 of one key, map 1 of integers without keys, aggregation 0 (sum, a key), 1 (count), record 0 of two values. */
+/* A program of one clause. It has field 0, map 0 of one key, map 1 of integers without keys, aggregation 0 (sum, a key), 1 (count), 2 (hist, a key), 3 (hist with exemplars, a key), record 0 of two values. */
 static struct jst_program *code_program(uint32_t registers, const struct jst_insn *code, uint32_t count)
 {
 	struct jst_builder *builder = jst_builder_new();
@@ -139,6 +139,7 @@ static struct jst_program *code_program(uint32_t registers, const struct jst_ins
 	jst_builder_aggregation(builder, JST_AGGREGATION_SUM, 1, (int64_t[3]){ 0 });
 	jst_builder_aggregation(builder, JST_AGGREGATION_COUNT, 0, (int64_t[3]){ 0 });
 	jst_builder_aggregation(builder, JST_AGGREGATION_HIST, 1, (int64_t[3]){ 4 });
+	jst_builder_aggregation(builder, JST_AGGREGATION_HIST, 1, (int64_t[3]){ 4, 1 });
 	jst_builder_record(builder, 2);
 	jst_builder_clause(builder);
 	jst_builder_registers(builder, registers);
@@ -312,7 +313,10 @@ CHANGE(aggregation_keys, AGGREGATION_AT[0].keys = JST_MAX_KEYS + 1)
 CHANGE(aggregation_reserved, AGGREGATION_AT[0].reserved = 1)
 CHANGE(hist_bits, AGGREGATION_AT[0].parameters[0] = JST_MAX_HIST_BITS + 1)
 CHANGE(hist_negative, AGGREGATION_AT[0].parameters[0] = -1)
-CHANGE(hist_parameters, AGGREGATION_AT[0].parameters[1] = 1)
+CHANGE(hist_parameters, AGGREGATION_AT[0].parameters[1] = 2)
+CHANGE(quantiles_exemplars, AGGREGATION_AT[0].function = JST_AGGREGATION_QUANTILES; AGGREGATION_AT[0].parameters[1] = 1)
+/* With exemplars the instruction has a register more than keys. */
+CHANGE(hist_exemplars, AGGREGATION_AT[0].parameters[1] = 1)
 CHANGE(distinct_parameters, AGGREGATION_AT[2].function = JST_AGGREGATION_DISTINCT; AGGREGATION_AT[2].parameters[0] = 1)
 CHANGE(count_parameters, AGGREGATION_AT[2].parameters[0] = 1)
 CHANGE(lhist_empty, AGGREGATION_AT[1].parameters[1] = 0)
@@ -359,6 +363,8 @@ START_TEST(declarations)
 	expect(hist_bits, "too many buckets");
 	expect(hist_negative, "too many buckets");
 	expect(hist_parameters, "does not take");
+	expect(quantiles_exemplars, "does not take");
+	expect(hist_exemplars, "what the declaration says");
 	expect(distinct_parameters, "does not take");
 	expect(count_parameters, "does not take");
 	expect(lhist_empty, "no steps");
@@ -526,14 +532,15 @@ START_TEST(operands)
 	REFUSE("what the declaration says", 1, 1, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_MAPGET, 0, 0, 0, 0 }, RETURN_INSN);
 	REFUSE("what the declaration says", 1, 1, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_MAPDELETE, 0, 0, 1, 1 }, RETURN_INSN);
 	REFUSE("what the declaration says", 1, 1, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_AGGREGATE, 0, 0, 0, 0 }, RETURN_INSN);
+	REFUSE("what the declaration says", 1, 1, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_AGGREGATE, 0, 0, 1, 3 }, RETURN_INSN);
 	REFUSE("what the declaration says", 1, 1, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_RECORD, 0, 0, 1, 0 }, RETURN_INSN);
 	REFUSE("what the declaration says", 1, 1, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_CALL, 0, 0, 0, JST_FUNCTION_STRLEN }, RETURN_INSN);
 	REFUSE("what the declaration says", 1, 4, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_CALL, 0, 0, 4, JST_FUNCTION_SUBSTR }, RETURN_INSN);
 	REFUSE("what the declaration says", 1, 40, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_CALL, 0, 0, JST_MAX_ARGUMENTS + 1, JST_FUNCTION_CAT }, RETURN_INSN);
-	REFUSE("no aggregation 3", 0, 1, { JST_OP_AGGGET, 0, 0, 0, 3 }, RETURN_INSN);
+	REFUSE("no aggregation 4", 0, 1, { JST_OP_AGGGET, 0, 0, 0, 4 }, RETURN_INSN);
 	REFUSE("no aggregation -1", 0, 1, { JST_OP_AGGQUANTILE, 0, 0, 1, -1 }, RETURN_INSN);
-	REFUSE("no aggregation 3", 0, 1, { JST_OP_AGGCOUNT, 0, 0, 0, 3 }, RETURN_INSN);
-	REFUSE("no aggregation 3", 0, 1, { JST_OP_AGGKEYS, 0, 0, 0, 3 }, RETURN_INSN);
+	REFUSE("no aggregation 4", 0, 1, { JST_OP_AGGCOUNT, 0, 0, 0, 4 }, RETURN_INSN);
+	REFUSE("no aggregation 4", 0, 1, { JST_OP_AGGKEYS, 0, 0, 0, 4 }, RETURN_INSN);
 	REFUSE("aggregation 0 has no quantiles", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_AGGQUANTILE, 0, 0, 2, 0 }, RETURN_INSN);
 	REFUSE("what the declaration says", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_AGGGET, 0, 0, 0, 0 }, RETURN_INSN);
 	REFUSE("what the declaration says", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_AGGGET, 0, 0, 1, 1 }, RETURN_INSN);
@@ -599,6 +606,9 @@ START_TEST(registers_are_written_before_they_are_read)
 	/* On one of two paths only. */
 	REFUSE("register 1 may be read", 3, 2, { JST_OP_FIELD, 0, 0, 0, 0 }, { JST_OP_JTRUE, 0, 0, 0, 3 }, { JST_OP_NIL, 1, 0, 0, 0 }, { JST_OP_MOVE, 0, 1, 0, 0 }, RETURN_INSN);
 	ACCEPT(2, { JST_OP_FIELD, 0, 0, 0, 0 }, { JST_OP_NIL, 1, 0, 0, 0 }, { JST_OP_JTRUE, 0, 0, 0, 4 }, { JST_OP_INT, 1, 0, 0, 1 }, { JST_OP_MOVE, 0, 1, 0, 0 }, RETURN_INSN);
+	/* An exemplar is read behind the keys. */
+	ACCEPT(2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_NIL, 1, 0, 0, 0 }, { JST_OP_AGGREGATE, 0, 0, 2, 3 }, RETURN_INSN);
+	REFUSE("register 1 may be read", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_AGGREGATE, 0, 0, 2, 3 }, RETURN_INSN);
 	/* An aggregation without a value reads none, and needs no register for it. */
 	ACCEPT(0, { JST_OP_AGGREGATE, 0, 0, 0, 1 }, RETURN_INSN);
 	REFUSE("no register 1", 0, 0, { JST_OP_AGGREGATE, 1, 0, 0, 1 }, RETURN_INSN);

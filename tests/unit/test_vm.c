@@ -638,7 +638,7 @@ START_TEST(maps)
 }
 END_TEST
 
-/* Adds up all state cells of the thread, both banks. */
+/* Adds up all cells of the thread, both banks. */
 static struct jst_result read_aggregation(const struct machine *m, uint32_t index)
 {
 	const struct jst_memory *memory = &m->session.memory;
@@ -662,6 +662,10 @@ static struct jst_result read_aggregation(const struct machine *m, uint32_t inde
 
 					ck_assert(jst_result_add_state(&result, decl, state, (uint32_t)((const char *)cell + cell->size - state), &source));
 				}
+				if (cell->type == JST_CELL_EXEMPLARS && cell->aggregation == index)
+					ck_assert(jst_result_add_exemplars(&result, decl, cell, cell->size, &source));
+				if (cell->type == JST_CELL_ROW && cell->aggregation == index)
+					ck_assert(jst_result_add_row(&result, decl, cell, cell->size));
 				at += cell->size;
 			}
 			ref = atomic_load(&chunk->next);
@@ -710,7 +714,47 @@ START_TEST(aggregations)
 }
 END_TEST
 
-/* ---- records ---- */
+START_TEST(exemplars)
+{
+	struct machine m;
+	uint32_t count;
+
+	machine_open(&m);
+	const uint32_t hist = jst_builder_aggregation(m.builder, JST_AGGREGATION_HIST, 1, (int64_t[3]){ 4, 1 });
+	const uint32_t distinct = jst_builder_aggregation(m.builder, JST_AGGREGATION_DISTINCT, 0, (int64_t[3]){ 0 });
+
+	/* The key is a constant, the exemplar a field; it comes with each event of another. */
+	machine_field(&m, "x", JST_FIELD_INT);
+	machine_load(&m, 0, S("key"));
+	machine_add(&m, JST_OP_FIELD, 1, 0, 0, (int32_t)jst_builder_field(m.builder, "x", 1));
+	machine_add(&m, JST_OP_INT, 2, 0, 0, 100);
+	machine_add(&m, JST_OP_AGGREGATE, 2, 0, 2, (int32_t)hist);
+	machine_add(&m, JST_OP_AGGREGATE, 1, 0, 0, (int32_t)distinct);
+	machine_add(&m, JST_OP_AGGREGATE, 0, 0, 0, (int32_t)distinct);
+	machine_start(&m);
+	ck_assert(m.program->flags & JST_PROGRAM_CLOCK);
+	atomic_store(&m.session.memory.header->clock.scale[0].wall, 1000000000000000000LL);
+	for (m.words[0] = 1; m.words[0] <= 10; m.words[0]++)
+		machine_fire(&m);
+	struct jst_result result = read_aggregation(&m, hist);
+	const struct jst_exemplar *exemplar = jst_result_exemplars(&result, jst_histogram_power(100), &count);
+
+	ck_assert_uint_eq(result.count, 10);
+	ck_assert_uint_eq(count, 3);
+	for (uint32_t i = 0; i < count; i++) {
+		ck_assert_int_gt(exemplar[i].timestamp, 1000000000000000000LL);
+		ck_assert_int_eq(exemplar[i].tid, 4711);
+	}
+	ck_assert_uint_eq(exemplar[0].kind, JST_INT);
+	ck_assert_int_eq(exemplar[0].bits, 10);
+	jst_result_fini(&result);
+	result = read_aggregation(&m, distinct);
+	ck_assert_int_eq(jst_result_distinct(&result), 11);
+	jst_result_fini(&result);
+	ck_assert_uint_eq(machine_losses(&m), 0);
+	machine_close(&m);
+}
+END_TEST
 
 /* ---- reading aggregations ---- */
 
@@ -1432,6 +1476,7 @@ int main(void)
 	tcase_add_test(storage, without_a_host_aggregations_are_nil);
 	tcase_add_test(storage, a_quantile_is_from_0_to_1);
 	tcase_add_test(storage, reading_is_charged);
+	tcase_add_test(storage, exemplars);
 	tcase_add_test(storage, records_and_events);
 	tcase_add_test(storage, speculations);
 	tcase_add_test(storage, a_speculation_is_left_in_its_middle);
