@@ -20,6 +20,7 @@
 #include "quiesce.h"
 #include "raw.h"
 #include "sample.h"
+#include "stacks.h"
 #include "table.h"
 #include "verify.h"
 
@@ -78,13 +79,14 @@ static bool verify(const void *program, size_t size, struct jst_refused *refused
 	return false;
 }
 
-static bool reads_comm(const struct jst_program *program)
+/* Whether an instruction of the program has that operand. */
+static bool uses(const struct jst_program *program, enum jst_opcode op, int32_t operand)
 {
 	const struct jst_insn *insn = jst_program_section(program, JST_SECTION_CODE);
 	const uint32_t count = jst_program_count(program, JST_SECTION_CODE);
 
 	for (uint32_t i = 0; i < count; i++)
-		if (insn[i].op == JST_OP_VARIABLE && insn[i].imm == JST_VARIABLE_COMM)
+		if (insn[i].op == op && insn[i].imm == operand)
 			return true;
 	return false;
 }
@@ -276,7 +278,11 @@ struct jst_installed *jst_install_prepare(const struct jst_message_load *load, v
 	installed->work_bytes = (uint64_t)JST_SLOTS * installed->run.work_size;
 	installed->run.work = map_private(installed->work_bytes);
 	installed->unkept = map_private(JST_SLOTS * sizeof(struct jst_unkept));
-	installed->uses_comm = reads_comm(program);
+	installed->uses_comm = uses(program, JST_OP_VARIABLE, JST_VARIABLE_COMM);
+	if (uses(program, JST_OP_CALL, JST_FUNCTION_STACK)) {
+		jst_stacks_refresh();
+		installed->run.stack_map = &jst_process->stack_map;
+	}
 	const bool room_to_work = installed->run.work && installed->unkept;
 
 	if (!room_to_work)

@@ -70,6 +70,7 @@ void jst_probe_dispatch(const uint64_t *words, const struct jst_site_record *rec
 	/* Only an SDT tool watches. */
 	if (!watchers)
 		return;
+	/* The frame begins with the stub's frame pointer, and that is where the stub keeps its caller's and the address to return to. */
 	struct jst_thread *thread = jst_thread_enter((uintptr_t)__builtin_frame_address(0), watchers);
 
 	if (!thread)
@@ -115,15 +116,20 @@ static bool describe(struct jst_probe *probe, uint64_t *words, const char *name,
 	return true;
 }
 
-/* Apart from jstrace_fire(), so that its stack is taken only while somebody watches. */
-__attribute__((noinline)) static void fire(uint32_t watchers, const char *name, const struct jstrace_field *fields, size_t count)
+/* Apart from jstrace_fire(), so that its stack is taken only while somebody watches. caller: where jstrace_fire() returns to. */
+__attribute__((noinline)) static void fire(uint32_t watchers, const char *name, const struct jstrace_field *fields, size_t count, const void *caller)
 {
+	/* As a site's: what jst_thread_enter() is given begins with the address of the frame that stack() starts from. The frame pointer that ours keeps is the caller's, or jstrace_fire()'s if that has one. */
+	const struct {
+		const struct jst_frame *innermost;
+		struct jst_frame frame;
+	} entry = { &entry.frame, { *(const uintptr_t *)__builtin_frame_address(0), (uintptr_t)caller } };
 	uint64_t words[JST_MAX_SITE_WORDS];
 	struct jst_probe probe;
 
 	if (!describe(&probe, words, name, fields, count))
 		return;
-	struct jst_thread *thread = jst_thread_enter((uintptr_t)__builtin_frame_address(0), watchers);
+	struct jst_thread *thread = jst_thread_enter((uintptr_t)&entry, watchers);
 
 	if (!thread)
 		return;
@@ -152,7 +158,7 @@ void jstrace_fire(const char *name, const struct jstrace_field *fields, size_t c
 	const uint32_t watchers = watched();
 
 	if (__builtin_expect(watchers != 0, 0))
-		fire(watchers, name, fields, count);
+		fire(watchers, name, fields, count, __builtin_return_address(0));
 }
 
 int jstrace_enabled(const char *name)

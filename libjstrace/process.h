@@ -46,6 +46,8 @@ struct jst_process {
 	_Atomic uint64_t serial;                  /* of the newest thread */
 	_Atomic uint64_t threads_refused;         /* events of threads for which there was no record, not yet put into sessions' losses */
 
+	struct jst_stack_map stack_map;           /* untouched until a program calls stack() */
+
 	struct jst_thread threads[JST_SLOTS];
 };
 

@@ -20,6 +20,7 @@
 #include "jstrace.h"
 #include "raw.h"
 #include "sample.h"
+#include "stacks.h"
 #include "talk.h"
 #include "thread.h"
 
@@ -31,6 +32,7 @@ struct jst_serve {
 	int listener;              /* -1: nobody is expected */
 	int64_t listen_until;      /* ms */
 	int64_t next_second;       /* ms */
+	int64_t stacks_due;        /* ms: when the process's mappings may be looked at again */
 	struct jst_talk talk[CONNECTIONS];
 	_Alignas(8) unsigned char packet[JST_PACKET_MAX];
 	unsigned char reap[JST_REAP_SCRATCH];
@@ -133,6 +135,17 @@ static void each_second(struct jst_serve *serve)
 	}
 }
 
+/* A stack led to where nothing is known: something was loaded, or the main stack has grown. Where a look brings nothing new, as in code without frame pointers, the next one waits. */
+static void refresh_stacks(struct jst_serve *serve, int64_t now)
+{
+	_Atomic bool *stale = &jst_process->stack_map.stale;
+
+	if (now < serve->stacks_due || !atomic_load_explicit(stale, memory_order_relaxed))
+		return;
+	atomic_store_explicit(stale, false, memory_order_relaxed); /* first: a walk that fails meanwhile asks for another look */
+	serve->stacks_due = jst_stacks_refresh() ? now : now + 1000;
+}
+
 static bool anything(const struct jst_serve *serve)
 {
 	if (serve->listener >= 0)
@@ -184,6 +197,7 @@ void jst_serve_step(struct jst_serve **pointer, int timeout_ms)
 		else if (now >= serve->listen_until)
 			stop_listening(serve);
 	}
+	refresh_stacks(serve, now);
 	if (now >= serve->next_second) {
 		serve->next_second = now + 1000;
 		each_second(serve);

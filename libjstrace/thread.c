@@ -77,6 +77,7 @@ static struct jst_thread *acquire(void)
 		.slot = (uint32_t)(thread - jst_process->threads),
 		.tid = tid,
 		.serial = 1 + atomic_fetch_add_explicit(&jst_process->serial, 1, memory_order_relaxed),
+		.frame = &thread->frame,
 	};
 	memset(thread->claimed, 0, sizeof(thread->claimed));
 	atomic_store_explicit(&thread->frame, UINTPTR_MAX, memory_order_relaxed);

@@ -7,7 +7,7 @@
 #include "process.h"
 
 /*
- * Begins an event on this thread; the sequence is odd then. frame: the address of the caller's frame, to tell an event inside another from one that siglongjmp() left. watchers: bits of the sessions that would
+ * Begins an event on this thread; the sequence is odd then. frame: the address of the caller's frame, to tell an event inside another from one that siglongjmp() left; the first word there is the address of the struct jst_frame that the probe's call left, for stack(). watchers: bits of the sessions that would
  * run, for counting. NULL: not now, and it was counted (nested, or no record left). Context: probe.
  */
 struct jst_thread *jst_thread_enter(uintptr_t frame, uint32_t watchers);

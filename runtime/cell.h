@@ -31,11 +31,11 @@ struct jst_cell {
 
 /*
  * An encoded key: the kinds of all values, a byte each, padded to 8 bytes; then per value
- * an integer's or double's 8 bytes, a string's length in 8 bytes and its bytes padded with zeros to 8, and nothing for nil.
+ * an integer's or double's 8 bytes, a string's or stack's length in 8 bytes and its bytes padded with zeros to 8, and nothing for nil.
  * Doubles with an integral value are encoded as that integer, every NaN as the same one. Two keys are equal if their encodings are.
  */
 
-/* Writes the encoding to buffer (room bytes, 8-aligned) and returns its size; 0 if it does not fit. Strings are cut at string_size, and *cut set. Context: any. */
+/* Writes the encoding to buffer (room bytes, 8-aligned) and returns its size; 0 if it does not fit. Strings and stacks are cut at string_size, and *cut set. Context: any. */
 uint32_t jst_key_encode(void *buffer, uint32_t room, const struct jst_value *keys, uint32_t count, uint32_t string_size, bool *cut);
 
 /* Decodes size bytes, not trusted, into count values whose strings point into key. False if malformed. Context: any. */
@@ -47,7 +47,7 @@ struct jst_value jst_key_value(struct jst_value value);
 /* XXH3 of a value that is not nil, in its form as a key: equal values hash alike, the same in every process. This is the language's hash(). Context: any. */
 uint64_t jst_key_hash(struct jst_value value);
 
-/* The size of the encoding, strings cut at string_size. Context: any. */
+/* The size of the encoding, strings and stacks cut at string_size. Context: any. */
 uint32_t jst_key_size(const struct jst_value *keys, uint32_t count, uint32_t string_size);
 
 /*

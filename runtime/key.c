@@ -28,13 +28,21 @@ uint64_t jst_key_hash(struct jst_value value)
 	return value.kind == JST_STRING ? jst_hash(value.s, value.length) : jst_hash(&value.i, sizeof(value.i));
 }
 
+/* How much of a string or stack is kept: whole addresses of a stack. */
+static uint32_t kept(const struct jst_value *value, uint32_t string_size)
+{
+	if (value->length <= string_size)
+		return value->length;
+	return value->kind == JST_STACK ? string_size & ~(uint32_t)7 : string_size;
+}
+
 uint32_t jst_key_size(const struct jst_value *keys, uint32_t count, uint32_t string_size)
 {
 	uint32_t size = pad(count);
 
 	for (uint32_t i = 0; i < count; i++) {
-		if (keys[i].kind == JST_STRING)
-			size += 8 + pad(keys[i].length < string_size ? keys[i].length : string_size);
+		if (jst_kind_has_bytes(keys[i].kind))
+			size += 8 + pad(kept(&keys[i], string_size));
 		else if (keys[i].kind != JST_NIL)
 			size += 8;
 	}
@@ -58,16 +66,15 @@ uint32_t jst_key_encode(void *buffer, uint32_t room, const struct jst_value *key
 			continue;
 		if (end - at < 8)
 			return 0;
-		if (value.kind != JST_STRING) {
+		if (!jst_kind_has_bytes(value.kind)) {
 			memcpy(at, &value.i, 8);
 			at += 8;
 			continue;
 		}
-		uint64_t length = value.length;
-		if (length > string_size) {
-			length = string_size;
+		const uint64_t length = kept(&value, string_size);
+
+		if (length < value.length)
 			*cut = true;
-		}
 		if ((uint64_t)(end - at) < 8 + (uint64_t)pad((uint32_t)length))
 			return 0;
 		memcpy(at, &length, 8);
@@ -96,17 +103,19 @@ bool jst_key_decode(const void *key, uint32_t size, struct jst_value *keys, uint
 			keys[i] = jst_value_nil();
 			continue;
 		}
-		if (kinds[i] > JST_STRING || end - at < 8)
+		if (kinds[i] > JST_STACK || end - at < 8)
 			return false;
 		memcpy(&word, at, 8);
 		at += 8;
-		if (kinds[i] != JST_STRING) {
+		if (!jst_kind_has_bytes(kinds[i])) {
 			keys[i] = (struct jst_value){ .i = (int64_t)word, .kind = kinds[i] };
 			continue;
 		}
 		if (word > (uint64_t)(end - at) || pad((uint32_t)word) > (uint64_t)(end - at))
 			return false;
-		keys[i] = jst_value_string((const char *)at, (uint32_t)word);
+		if (kinds[i] == JST_STACK && word % 8)
+			return false;
+		keys[i] = kinds[i] == JST_STACK ? jst_value_stack(at, (uint32_t)word) : jst_value_string((const char *)at, (uint32_t)word);
 		at += pad((uint32_t)word);
 	}
 	return at == end;

@@ -8,6 +8,7 @@
 
 #include "memory.h"
 #include "probe.h"
+#include "stack.h"
 
 /*
  * What a session in the CLI can do and one in a target cannot: its program reads the merged aggregations. Called by the thread that runs its clauses; strings in what is returned are good until the
@@ -35,6 +36,7 @@ struct jst_session {
 	uint32_t budget;                     /* instructions a clause run */
 	uint32_t string_size;                /* bytes */
 	const struct jst_host *host;         /* NULL in targets: what reads aggregations is nil there */
+	struct jst_stack_map *stack_map;     /* what stack() goes by; NULL: it gives the innermost address alone */
 };
 
 /* Bytes of one thread's work area: registers and scratch; a multiple of 64. Areas are at least 16-byte aligned. */
@@ -48,6 +50,7 @@ struct jst_runner {
 	uint32_t slot;      /* index */
 	int32_t tid;
 	uint64_t serial;    /* of the thread: never used twice in a process */
+	const _Atomic uintptr_t *frame; /* holds, while an event runs, the address of a word that holds the address of the innermost struct jst_frame (stack.h); NULL: there is no stack to walk */
 };
 
 /* Makes the slot the runner's if it is not yet. Called when a thread enters a session for the first time. Context: probe. */

@@ -16,9 +16,12 @@ enum {
 	INT = 4,
 	DOUBLE = 8,
 	STRING = 16,
+	STACK = 32,
 	NUMBER = INT | DOUBLE,
-	ANYTHING = NIL | INT | DOUBLE | STRING,
+	ANYTHING = NIL | INT | DOUBLE | STRING, /* that a function may compute: a stack comes from one place only */
 };
+
+_Static_assert(STRING == NIL << JST_STRING && STACK == NIL << JST_STACK, "a kind's bit is NIL's, shifted by it");
 
 enum { LEADER = 1, REACHED = 2, QUEUED = 4 };
 
@@ -64,19 +67,28 @@ static void join(struct walk *walk, uint32_t target, const uint64_t *state)
 	}
 }
 
-static bool check_read(const struct walk *walk, uint32_t i, const uint8_t *kinds, unsigned reg)
+static bool check_written(const struct walk *walk, uint32_t i, const uint8_t *kinds, unsigned reg)
 {
 	return kinds[reg] & UNSET ? refuse(walk, i, "register # may be read before it is written", reg) : true;
+}
+
+/* As nearly every instruction reads: no stack. */
+static bool check_read(const struct walk *walk, uint32_t i, const uint8_t *kinds, unsigned reg)
+{
+	if (kinds[reg] & STACK)
+		return refuse(walk, i, "register # may hold a stack, which is only moved, a key of an aggregation or sent", reg);
+	return check_written(walk, i, kinds, reg);
 }
 
 /* All registers that the instruction reads are written on every path to it. */
 static bool check_reads(const struct walk *walk, uint32_t i, const uint8_t *kinds)
 {
 	const struct jst_insn *insn = &walk->code[i];
+	bool carries = false; /* takes stacks among R[b] … R[b+c-1] */
 
 	switch (jst_opcode_info[insn->op].shape) {
 	case JST_OPERANDS_AB:
-		return check_read(walk, i, kinds, insn->b);
+		return insn->op == JST_OP_MOVE ? check_written(walk, i, kinds, insn->b) : check_read(walk, i, kinds, insn->b);
 	case JST_OPERANDS_ABC:
 		return check_read(walk, i, kinds, insn->b) && check_read(walk, i, kinds, insn->c);
 	case JST_OPERANDS_R:
@@ -86,6 +98,7 @@ static bool check_reads(const struct walk *walk, uint32_t i, const uint8_t *kind
 	case JST_OPERANDS_AGG:
 		if (jst_program_takes_value(walk->verifier->program, insn->imm) && !check_read(walk, i, kinds, insn->a))
 			return false;
+		carries = true;
 		break;
 	case JST_OPERANDS_MAP_R:
 		if (!check_read(walk, i, kinds, insn->a))
@@ -93,16 +106,18 @@ static bool check_reads(const struct walk *walk, uint32_t i, const uint8_t *kind
 		break;
 	case JST_OPERANDS_MAP_A:
 	case JST_OPERANDS_MAP:
-	case JST_OPERANDS_RECORD:
 	case JST_OPERANDS_CALL:
 	case JST_OPERANDS_AGG_A:
 	case JST_OPERANDS_AGG_Q:
+		break;
+	case JST_OPERANDS_RECORD:
+		carries = true;
 		break;
 	default:
 		return true;
 	}
 	for (unsigned k = 0; k < insn->c; k++) {
-		if (!check_read(walk, i, kinds, insn->b + k))
+		if (!(carries ? check_written(walk, i, kinds, insn->b + k) : check_read(walk, i, kinds, insn->b + k)))
 			return false;
 	}
 	return true;
@@ -174,11 +189,12 @@ static uint8_t written(const struct walk *walk, const struct jst_insn *insn, con
 	case JST_OP_MOVE:
 		return b;
 	case JST_OP_FIELD:
-	case JST_OP_CALL:
 	case JST_OP_AGGGET:
 		return ANYTHING;
 	case JST_OP_AGGQUANTILE:
 		return NUMBER | NIL;
+	case JST_OP_CALL:
+		return insn->imm == JST_FUNCTION_STACK ? STACK | NIL : ANYTHING;
 	case JST_OP_VARIABLE:
 		return variable_kinds(insn->imm);
 	case JST_OP_ADD:

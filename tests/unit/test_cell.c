@@ -77,6 +77,42 @@ START_TEST(long_strings_are_cut_and_full_buffers_refused)
 }
 END_TEST
 
+START_TEST(stacks_are_whole_addresses)
+{
+	const uint64_t addresses[12] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0 };
+	const struct jst_value keys[] = { jst_value_stack(addresses, sizeof(addresses)), jst_value_int(7), jst_value_stack(addresses, 0) };
+	struct jst_value back[3];
+	bool cut = false;
+	uint32_t size = jst_key_encode(buffer, sizeof(buffer), keys, 3, 96, &cut);
+
+	ck_assert(!cut);
+	ck_assert_uint_eq(size, jst_key_size(keys, 3, 96));
+	ck_assert(jst_key_decode(buffer, size, back, 3));
+	ck_assert_uint_eq(back[0].kind, JST_STACK);
+	ck_assert_uint_eq(back[0].length, sizeof(addresses));
+	ck_assert_mem_eq(back[0].s, addresses, sizeof(addresses));
+	ck_assert_int_eq(back[1].i, 7);
+	ck_assert_uint_eq(back[2].kind, JST_STACK);
+	ck_assert_uint_eq(back[2].length, 0);
+	/* Another kind is another key. */
+	const struct jst_value text[] = { jst_value_string((const char *)addresses, sizeof(addresses)), keys[1], keys[2] };
+
+	ck_assert_uint_eq(jst_key_encode(other, sizeof(other), text, 3, 96, &cut), size);
+	ck_assert_mem_ne(buffer, other, size);
+
+	size = jst_key_encode(buffer, sizeof(buffer), keys, 1, 71, &cut);
+	ck_assert(cut);
+	ck_assert_uint_eq(size, jst_key_size(keys, 1, 71));
+	ck_assert(jst_key_decode(buffer, size, back, 1));
+	ck_assert_uint_eq(back[0].length, 64);
+	/* Half an address is refused. */
+	const uint64_t odd = 63;
+
+	memcpy((char *)buffer + 8, &odd, sizeof(odd));
+	ck_assert(!jst_key_decode(buffer, size, back, 1));
+}
+END_TEST
+
 /* Whatever the bytes are, decoding stays within them: the buffer is as long as said, so that the sanitizer sees a step outside. */
 START_TEST(hostile_keys_stay_inside)
 {
@@ -257,6 +293,7 @@ int main(void)
 	tcase_add_test(tests, keys_are_equal_by_type_and_value);
 	tcase_add_test(tests, keys_come_back);
 	tcase_add_test(tests, long_strings_are_cut_and_full_buffers_refused);
+	tcase_add_test(tests, stacks_are_whole_addresses);
 	tcase_add_test(tests, hostile_keys_stay_inside);
 	tcase_add_test(tests, a_cell_is_found_again);
 	tcase_add_test(tests, a_walk_sees_every_cell);

@@ -115,6 +115,8 @@ static struct jst_program *rich_program(void)
 	insn(builder, JST_OP_CALL, 4, 3, 1, JST_FUNCTION_SQRT);
 	insn(builder, JST_OP_CALL, 5, 0, 0, JST_FUNCTION_RAND);
 	insn(builder, JST_OP_CALL, 5, 4, 2, JST_FUNCTION_MAX);
+	insn(builder, JST_OP_CALL, 5, 0, 0, JST_FUNCTION_STACK);
+	insn(builder, JST_OP_RECORD, 0, 4, 2, record);
 	insn(builder, JST_OP_CALL, 5, 1, 1, JST_FUNCTION_UPPER);
 	insn(builder, JST_OP_JTRUE, 5, 0, 0, 5);
 	insn(builder, JST_OP_EXIT, 3, 0, 0, 0);
@@ -675,6 +677,54 @@ START_TEST(kinds_of_results)
 }
 END_TEST
 
+START_TEST(stacks_are_only_carried)
+{
+	const char *reason = "may hold a stack";
+
+#define STACK(reg) { JST_OP_CALL, reg, 0, 0, JST_FUNCTION_STACK }
+#define OTHER(reg) { JST_OP_INT, reg, 0, 0, 1 }
+#define RETURN { JST_OP_RETURN, 0, 0, 0, 0 }
+	/* Moved, a key of an aggregation, sent; and forgotten. */
+	ACCEPT(3, STACK(0), { JST_OP_MOVE, 1, 0, 0, 0 }, OTHER(2), { JST_OP_AGGREGATE, 2, 1, 1, 0 }, { JST_OP_RECORD, 0, 0, 2, 0 }, RETURN);
+	ACCEPT(2, STACK(0), OTHER(0), { JST_OP_NEG, 1, 0, 0, 0 }, RETURN);
+	ACCEPT(1, STACK(0), { JST_OP_AGGREGATE, 0, 0, 0, 1 }, RETURN); /* a count does not look at the value */
+	ACCEPT(2, OTHER(0), { JST_OP_CALL, 1, 0, 1, JST_FUNCTION_STACK }, RETURN);
+	/* The value of an aggregation, also by way of another register. */
+	REFUSE(reason, 2, 2, STACK(0), OTHER(1), { JST_OP_AGGREGATE, 0, 1, 1, 0 }, RETURN);
+	REFUSE(reason, 3, 3, STACK(0), { JST_OP_MOVE, 2, 0, 0, 0 }, OTHER(1), { JST_OP_AGGREGATE, 2, 1, 1, 0 }, RETURN);
+	/* Operators, of one operand and of two, and conditions. */
+	for (enum jst_opcode op = JST_OP_NEG; op <= JST_OP_BOOL; op++)
+		REFUSE(reason, 1, 2, STACK(0), { (uint8_t)op, 1, 0, 0, 0 }, RETURN);
+	REFUSE(reason, 1, 2, STACK(0), { JST_OP_ISNIL, 1, 0, 0, 0 }, RETURN);
+	for (int op = JST_OP_ADD; op <= JST_OP_MATCH; op++) {
+		if (op >= JST_OP_NEG && op <= JST_OP_BOOL)
+			continue;
+		if (op == JST_OP_ISNIL)
+			continue;
+		REFUSE(reason, 2, 2, STACK(0), OTHER(1), { (uint8_t)op, 1, 0, 1, 0 }, RETURN);
+		REFUSE(reason, 2, 2, STACK(0), OTHER(1), { (uint8_t)op, 1, 1, 0, 0 }, RETURN);
+	}
+	REFUSE(reason, 1, 1, STACK(0), { JST_OP_JTRUE, 0, 0, 0, 2 }, RETURN);
+	REFUSE(reason, 1, 1, STACK(0), { JST_OP_JFALSE, 0, 0, 0, 2 }, RETURN);
+	REFUSE(reason, 1, 1, STACK(0), { JST_OP_EXIT, 0, 0, 0, 0 }, RETURN);
+	/* Maps, as key and as value, and functions. */
+	REFUSE(reason, 1, 2, STACK(0), { JST_OP_MAPGET, 1, 0, 1, 0 }, RETURN);
+	REFUSE(reason, 1, 2, STACK(0), { JST_OP_MAPHAS, 1, 0, 1, 0 }, RETURN);
+	REFUSE(reason, 1, 2, STACK(0), { JST_OP_MAPDELETE, 0, 0, 1, 0 }, RETURN);
+	REFUSE(reason, 2, 2, STACK(0), OTHER(1), { JST_OP_MAPSET, 1, 0, 1, 0 }, RETURN);
+	REFUSE(reason, 2, 2, STACK(0), OTHER(1), { JST_OP_MAPSET, 0, 1, 1, 0 }, RETURN);
+	REFUSE(reason, 2, 2, STACK(0), OTHER(1), { JST_OP_MAPADD, 0, 1, 1, 0 }, RETURN);
+	REFUSE(reason, 2, 2, STACK(0), OTHER(1), { JST_OP_MAPSUB, 0, 1, 1, 0 }, RETURN);
+	REFUSE(reason, 1, 2, STACK(0), { JST_OP_CALL, 1, 0, 1, JST_FUNCTION_HASH }, RETURN);
+	REFUSE(reason, 1, 2, STACK(0), { JST_OP_CALL, 1, 0, 1, JST_FUNCTION_STACK }, RETURN);
+	/* On one of two paths. */
+	REFUSE(reason, 4, 2, OTHER(0), OTHER(1), { JST_OP_JTRUE, 1, 0, 0, 4 }, STACK(0), { JST_OP_NEG, 1, 0, 0, 0 }, RETURN);
+#undef STACK
+#undef OTHER
+#undef RETURN
+}
+END_TEST
+
 START_TEST(maps_of_integers_get_integers)
 {
 	REFUSE("may be no integer", 1, 1, { JST_OP_FIELD, 0, 0, 0, 0 }, { JST_OP_MAPSET, 0, 0, 0, 1 }, RETURN_INSN);
@@ -960,6 +1010,7 @@ int main(void)
 	tcase_add_test(code, registers_are_written_before_they_are_read);
 	tcase_add_test(code, kinds_of_results);
 	tcase_add_test(code, maps_of_integers_get_integers);
+	tcase_add_test(code, stacks_are_only_carried);
 	tcase_add_test(code, too_little_scratch);
 	tcase_add_test(code, tangled_code_is_given_up_soon);
 	tcase_add_test(code, a_large_program_is_verified);

@@ -1,0 +1,154 @@
+/*
+ * See stacks.h. All of it comes from /proc/self/maps, and from the agent's own control block.
+ *
+ * libc tells a thread's stack by pthread_getattr_np(), which allocates and locks, so a probe cannot ask. But it only reads two words of the thread's control block. The agent knows its own stack by the mapping that it
+ * runs on, so it can see at which place of its control block the two words are that say so; in every other thread's they are at the same place, and each thread reads its own.
+ */
+#include "stacks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "process.h"
+#include "raw.h"
+
+enum {
+	LINE_ROOM = 8192,      /* of the text that is looked at at a time; a path has at most 4,096 bytes */
+	CONTROL_MOST = 4096,   /* bytes of a thread's control block that are searched */
+	PAGE = 4096,           /* the smallest there is: what libc maps is a multiple of it */
+};
+
+/* The agent's alone. */
+static struct jst_stack_known known;
+static uintptr_t own_low, own_high; /* the mapping that the agent runs on */
+
+static void add_code(uintptr_t low, uintptr_t high)
+{
+	if (known.ranges && known.range[known.ranges - 1].high == low) {
+		known.range[known.ranges - 1].high = high;
+		return;
+	}
+	/* What is too many is left out: walks end there. */
+	if (known.ranges == JST_CODE_RANGES)
+		return;
+	known.range[known.ranges].low = low;
+	known.range[known.ranges++].high = high;
+}
+
+/* low-high rwxp offset device inode path */
+static void take_line(const char *line)
+{
+	char *end;
+	const uintptr_t low = (uintptr_t)strtoull(line, &end, 16);
+	const uintptr_t high = *end == '-' ? (uintptr_t)strtoull(end + 1, &end, 16) : 0;
+	const uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+	const size_t length = strlen(line);
+
+	if (low >= high || strlen(end) < 5)
+		return;
+	if (end[3] == 'x')
+		add_code(low, high);
+	if (low <= here && here < high) {
+		own_low = low;
+		own_high = high;
+	}
+	if (length > 7 && strcmp(line + length - 7, "[stack]") == 0) {
+		known.main_low = low;
+		known.main_high = high;
+	}
+}
+
+static bool read_maps(void)
+{
+	const int fd = jst_raw_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	char text[LINE_ROOM + 1];
+	size_t used = 0;
+	ssize_t got;
+
+	if (fd < 0)
+		return false;
+	while ((got = jst_raw_read(fd, text + used, LINE_ROOM - used)) != 0) {
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			break;
+		char *line = text, *end;
+
+		used += (size_t)got;
+		text[used] = 0;
+		for (; (end = strchr(line, '\n')); line = end + 1) {
+			*end = 0;
+			take_line(line);
+		}
+		used -= (size_t)(line - text);
+		memmove(text, line, used);
+		if (used == LINE_ROOM)
+			break;
+	}
+	jst_raw_close(fd);
+	return got == 0;
+}
+
+/* glibc: lowest address, size, and the part of it that is the guard; the control block is at the top. */
+static bool is_block(const uintptr_t *words, uintptr_t here, uintptr_t thread)
+{
+	const uintptr_t low = words[0], size = words[1], guard = words[2];
+
+	return low % PAGE == 0 && size % PAGE == 0 && guard % PAGE == 0 && size <= own_high && guard < size / 2 && low < here && here - low < size && thread - low < size && low + guard >= own_low &&
+	       low + size <= own_high;
+}
+
+/* musl: the address above the stack, its size, and that of the guard, which is below it. */
+static bool is_top(const uintptr_t *words, uintptr_t here)
+{
+	const uintptr_t high = words[0], size = words[1], guard = words[2];
+
+	return high > here && high <= own_high && size < high && (high - size) % PAGE == 0 && high - size >= own_low && high - size < here && guard % PAGE == 0 && guard < size;
+}
+
+/* Where the words are; only a single place counts. */
+static bool search(enum jst_stack_form form, uintptr_t thread)
+{
+	const uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+#if defined(__x86_64__)
+	const uintptr_t first = thread, last = thread + CONTROL_MOST < own_high ? thread + CONTROL_MOST : own_high;
+#else
+	const uintptr_t first = thread - CONTROL_MOST > here ? thread - CONTROL_MOST : here, last = thread;
+#endif
+	uint32_t found = 0;
+
+	for (uintptr_t at = (first + 7) & ~(uintptr_t)7; at + 3 * sizeof(uintptr_t) <= last; at += sizeof(uintptr_t)) {
+		const uintptr_t *words = (const uintptr_t *)at;
+
+		if (form == JST_STACK_BLOCK ? !is_block(words, here, thread) : !is_top(words, here))
+			continue;
+		found++;
+		known.form = form;
+		known.bounds = (int32_t)(intptr_t)(at - thread);
+	}
+	return found == 1;
+}
+
+static void learn_bounds(void)
+{
+	const uintptr_t thread = jst_thread_pointer();
+
+	if (thread < own_low || thread >= own_high || search(JST_STACK_BLOCK, thread) || search(JST_STACK_TOP, thread))
+		return;
+	known.form = JST_STACK_UNKNOWN;
+	known.bounds = 0;
+}
+
+bool jst_stacks_refresh(void)
+{
+	known.ranges = 0;
+	known.main_low = known.main_high = own_low = own_high = 0;
+	/* What was known before stays. */
+	if (!read_maps())
+		return false;
+	if (known.form == JST_STACK_UNKNOWN)
+		learn_bounds();
+	return jst_stack_publish(&jst_process->stack_map, &known);
+}
