@@ -1,9 +1,11 @@
 # The part in the terminal.
 cli-objects := $(call objects,cli)
+# elfutils, for the symbols of stacks, and the demangler that gcc and binutils share.
+cli-libs := -ldw -lelf -liberty -lm
 
 $(B)/jstrace: $(cli-objects) $(B)/grammar.a $(B)/runtime.a
 	$(say) LD $@
-	$(Q)$(CC) -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm $(LDLIBS)
+	$(Q)$(CC) -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(cli-libs) $(LDLIBS)
 
 # What scripts import lies beside the program, as it will where it is installed.
 library := $(patsubst cli/%,$(B)/%,$(wildcard cli/library/*.jst))

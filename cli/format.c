@@ -5,6 +5,8 @@
  */
 #include "output.h"
 
+#include "frames.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +26,7 @@ struct values {
 	const struct jst_value *value;
 	const enum unit *units;
 	uint32_t count, next;
+	bool line_begun;   /* something was printed in this line, as far as the format tells */
 };
 
 static struct jst_value next_value(struct values *values, enum unit *unit)
@@ -253,11 +256,17 @@ void format_print(FILE *file, const struct format_piece *pieces, uint32_t piece_
 
 		if (piece->text) {
 			fwrite(piece->text, 1, piece->length, file);
+			if (piece->length)
+				rest.line_begun = piece->text[piece->length - 1] != '\n';
 			continue;
 		}
 		const struct conversion conversion = settle(piece, &rest, escape);
 		enum unit unit;
 		const struct jst_value value = next_value(&rest, &unit);
-		print_conversion(file, &conversion, value, unit);
+		if (value.kind == JST_STACK)
+			frames_print(file, value, STACK_INDENT, !rest.line_begun);
+		else
+			print_conversion(file, &conversion, value, unit);
+		rest.line_begun = true;
 	}
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mappings.h"
 #include "messages.h"
 #include "record.h"
 
@@ -134,6 +135,7 @@ static void print(struct gather *gather, const struct gathered *gathered, struct
 		target->malformed = true;
 		return;
 	}
+	mappings_resolve(target->view->mappings, record.values, record.count);
 	record_print(output, &record, &source);
 }
 

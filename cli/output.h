@@ -13,6 +13,8 @@
 
 enum output_format { OUTPUT_TEXT, OUTPUT_JSON };
 
+enum { STACK_INDENT = 4 }; /* blanks before a frame of a stack, in text */
+
 struct output {
 	FILE *file;
 	enum output_format format;
@@ -36,11 +38,11 @@ void output_measure(struct output *output);
 /* text.c: values with their units. Each writes to file and returns the columns written. */
 int print_text(FILE *file, const char *bytes, size_t length);                /* escaped for a terminal */
 void print_json_string(FILE *file, const char *bytes, size_t length);        /* with its quotes */
-int print_value(FILE *file, struct jst_value value, enum unit unit);         /* as print and %v show it: 1.02ms, 4.0KiB, nil, text */
+int print_value(FILE *file, struct jst_value value, enum unit unit);         /* as print and %v show it: 1.02ms, 4.0KiB, nil, text; a stack on lines of its own, of which none is ended */
 int print_duration(FILE *file, double ns);                                   /* three significant digits: 850ns 1.02ms 12.3s 2m05s 1h02m */
 int print_size(FILE *file, double bytes);                                    /* 512B 4.0KiB 1.5GiB */
 int print_timestamp(FILE *file, int64_t ns);                                 /* ISO 8601 with microseconds and zone */
-void print_json_value(FILE *file, struct jst_value value);                   /* numbers, strings, null; inf and nan as null */
+void print_json_value(FILE *file, struct jst_value value);                   /* numbers, strings, stacks, null; inf and nan as null */
 int print_double(FILE *file, double value);                                  /* as str() has it: the shortest text that reads back as the same double; nan, inf, -inf */
 int print_measure(FILE *file, double value, enum unit unit);                 /* a computed number (a mean): as print_value with a unit, else with at most three decimals */
 int print_integer(FILE *file, __int128 value);                               /* in full */

@@ -11,6 +11,8 @@
  */
 #include "print_results.h"
 
+#include "frames.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,9 +212,14 @@ void print_histograms(const struct printing *printing)
 	FILE *file = printing->output->file;
 
 	for (uint32_t i = 0; i < printing->shown; i++) {
-		print_entry_name(printing, &printing->entries[i]);
+		const struct results_entry *entry = &printing->entries[i];
+
+		print_entry_name(printing, entry);
+		for (uint32_t key = 0; key < printing->aggregation->keys; key++)
+			if (entry->keys[key].kind == JST_STACK)
+				frames_print(file, entry->keys[key], STACK_INDENT, false);
 		fputc('\n', file);
-		print_histogram(printing, printing->entries[i].result);
+		print_histogram(printing, entry->result);
 		fputc('\n', file);
 	}
 	if (printing->shown < printing->count) {

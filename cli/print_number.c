@@ -75,13 +75,15 @@ static void print_rows(const struct printing *printing)
 	for (uint32_t i = 0; i < printing->shown; i++) {
 		fputs("  ", file);
 		print_keys(&table, printing, i, widths, right);
-		fputc(' ', file);
+		if (key_width)
+			fputc(' ', file);
 		if (bars)
 			print_bar(file, magnitude(printing, printing->entries[i].result), greatest, bar);
 		else
 			fputs("| ", file);
 		layout_print(&table, file, i, keys, bars ? value_width : 0, true);
 		fputc('\n', file);
+		print_stacks(printing, &printing->entries[i]);
 	}
 	layout_fini(&table);
 }

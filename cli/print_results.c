@@ -3,6 +3,8 @@
  */
 #include "print_results.h"
 
+#include "frames.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -154,7 +156,8 @@ void layout_print(const struct text_table *table, FILE *file, uint32_t row, uint
 void print_key_cells(struct text_table *table, const struct printing *printing, const struct results_entry *entry)
 {
 	for (uint32_t key = 0; key < printing->aggregation->keys; key++) {
-		print_value(table->stream, entry->keys[key], printing->aggregation->key_unit[key]);
+		if (entry->keys[key].kind != JST_STACK)
+			print_value(table->stream, entry->keys[key], printing->aggregation->key_unit[key]);
 		layout_next(table);
 	}
 }
@@ -170,18 +173,40 @@ int measure_keys(const struct text_table *table, const struct printing *printing
 		right[key] = true;
 		for (uint32_t i = 0; i < printing->shown; i++)
 			right[key] &= printing->entries[i].keys[key].kind != JST_STRING;
-		all += widths[key] + (key ? 2 : 0);
+		all += widths[key] + (all && widths[key] ? 2 : 0);
 	}
 	return all;
 }
 
 void print_keys(const struct text_table *table, const struct printing *printing, uint32_t row, const int *widths, const bool *right)
 {
+	bool begun = false;
+
 	for (uint32_t key = 0; key < printing->aggregation->keys; key++) {
-		if (key)
+		/* Stacks alone, or texts without a character. */
+		if (!widths[key])
+			continue;
+		if (begun)
 			fputs("  ", printing->output->file);
+		begun = true;
 		layout_print(table, printing->output->file, row, key, widths[key], right[key]);
 	}
+}
+
+void print_stacks(const struct printing *printing, const struct results_entry *entry)
+{
+	FILE *file = printing->output->file;
+	bool any = false;
+
+	for (uint32_t key = 0; key < printing->aggregation->keys; key++) {
+		if (entry->keys[key].kind != JST_STACK)
+			continue;
+		frames_print(file, entry->keys[key], STACK_INDENT, true);
+		fputc('\n', file);
+		any = true;
+	}
+	if (any && entry + 1 != printing->entries + printing->shown)
+		fputc('\n', file);
 }
 
 /* ---- pieces ---- */
@@ -223,6 +248,8 @@ void print_columns(const struct printing *printing, const char *const *titles, u
 			layout_print(&table, file, row, keys + column, column_widths[column], true);
 		}
 		fputc('\n', file);
+		if (row)
+			print_stacks(printing, &printing->entries[row - 1]);
 	}
 	layout_fini(&table);
 	print_rest(printing);
@@ -241,7 +268,10 @@ void print_entry_name(const struct printing *printing, const struct results_entr
 	fputs(printing->aggregation->name, file);
 	for (uint32_t key = 0; key < printing->aggregation->keys; key++) {
 		fputs(key ? ", " : "[", file);
-		print_value(file, entry->keys[key], printing->aggregation->key_unit[key]);
+		if (entry->keys[key].kind == JST_STACK)
+			fputs("stack", file);
+		else
+			print_value(file, entry->keys[key], printing->aggregation->key_unit[key]);
 	}
 	if (printing->aggregation->keys)
 		fputc(']', file);

@@ -54,11 +54,14 @@ void layout_print(const struct text_table *table, FILE *file, uint32_t row, uint
 
 /* ---- keys ---- */
 
-/* Key columns of all shown entries go first in a table's rows; these print them, two blanks between. */
+/* Key columns of all shown entries go first in a table's rows; these print them, two blanks between. A stack does not fit a column: it has an empty cell, and is printed below its row. */
 void print_key_cells(struct text_table *table, const struct printing *printing, const struct results_entry *entry);
 /* Finds the columns' widths (room for JST_MAX_KEYS) and which of them hold numbers alone; returns the columns that all take with the blanks between. */
 int measure_keys(const struct text_table *table, const struct printing *printing, int *widths, bool *right);
 void print_keys(const struct text_table *table, const struct printing *printing, uint32_t row, const int *widths, const bool *right);
+
+/* The stacks among an entry's keys, each frame in a line, and an empty line behind them, unless it is the last entry. */
+void print_stacks(const struct printing *printing, const struct results_entry *entry);
 
 /* ---- pieces ---- */
 

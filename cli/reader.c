@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mappings.h"
 #include "results.h"
 
 enum { CHUNK_LARGEST = JST_CHUNK_MIN << (JST_CHUNK_CLASSES - 1) };
@@ -119,6 +120,7 @@ static bool add_state(struct reader *reader, const struct jst_cell *cell, jst_re
 	const struct jst_aggregation_decl *decl = results_decl(reader->results, cell->aggregation);
 	if (cell->keys != decl->keys || !jst_key_decode(jst_cell_key(cell), cell->key_size, keys, decl->keys))
 		return false;
+	mappings_resolve(reader->view->mappings, keys, decl->keys);
 	struct jst_result *result = results_find(reader->results, cell->aggregation, jst_cell_key(cell), cell->key_size);
 	reader->owners = enlarge(reader->owners, &reader->owner_room, reader->owner_count + 1, sizeof(*reader->owners));
 	reader->owners[reader->owner_count++] = (struct owner){ .ref = ref, .aggregation = cell->aggregation, .result = result };

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "cell.h"
+#include "frames.h"
 
 /* Room for a site's description, whose texts are as long as they can be. */
 struct site_copy {
@@ -62,8 +63,13 @@ static void print_message(FILE *file, const struct record *record, bool escape)
 	for (uint32_t i = 0; i < record->count; i++) {
 		const struct jst_value value = record->values[i];
 
+		if (value.kind == JST_STACK) {
+			frames_print(file, value, STACK_INDENT, i == 0);
+			continue;
+		}
+		/* The lines of a stack are ended by what follows. */
 		if (i)
-			fputc(' ', file);
+			fputc(record->values[i - 1].kind == JST_STACK ? '\n' : ' ', file);
 		if (value.kind == JST_STRING && !escape)
 			fwrite(value.s, 1, value.length, file);
 		else
@@ -121,6 +127,8 @@ static void print_event(FILE *file, const struct record *record, const struct re
 		const struct jst_string name = name_of(record, probe, i, room, sizeof(room));
 		const struct jst_value value = record->values[i];
 
+		if (value.kind == JST_STACK)
+			continue;
 		fputc(' ', file);
 		print_text(file, name.bytes, name.length);
 		fputc('=', file);
@@ -129,6 +137,10 @@ static void print_event(FILE *file, const struct record *record, const struct re
 		else
 			print_value(file, value, unit_of(record, i));
 	}
+	/* Stacks last, below the line. */
+	for (uint32_t i = 0; i < record->count; i++)
+		if (record->values[i].kind == JST_STACK)
+			frames_print(file, record->values[i], STACK_INDENT, false);
 	fputc('\n', file);
 }
 

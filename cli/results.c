@@ -14,6 +14,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "frames.h"
 #include "hash.h"
 
 struct entry {
@@ -367,6 +368,8 @@ static int compare_keys(const struct jst_value *a, const struct jst_value *b)
 {
 	const bool a_number = a->kind == JST_INT || a->kind == JST_DOUBLE, b_number = b->kind == JST_INT || b->kind == JST_DOUBLE;
 
+	if (a->kind == JST_STACK || b->kind == JST_STACK)
+		return a->kind == b->kind ? frames_compare(*a, *b) : a->kind == JST_STACK ? 1 : -1;
 	if (!a_number || !b_number) {
 		const int a_rank = a_number ? 1 : a->kind == JST_STRING ? 2 : 0, b_rank = b_number ? 1 : b->kind == JST_STRING ? 2 : 0;
 		if (a_rank != b_rank || a_rank != 2)

@@ -12,6 +12,7 @@
 #include "compile.h"
 
 struct results;
+struct mappings;
 
 struct results *results_new(const struct compiled *compiled);
 void results_free(struct results *results);
@@ -50,7 +51,7 @@ const struct jst_result *results_seek(const struct results *results, uint32_t ag
 const struct compiled *results_compiled(const struct results *results);
 const struct jst_aggregation_decl *results_decl(const struct results *results, uint32_t aggregation);
 
-/* All keys of an aggregation, in the order print shows them: the greatest value first for count sum min max avg rate distinct, the greatest count first for hist lhist quantiles stats, by key for last; ties by key, ascending (nil, numbers, strings). The array is freed by the caller; its entries belong to results. */
+/* All keys of an aggregation, in the order print shows them: the greatest value first for count sum min max avg rate distinct, the greatest count first for hist lhist quantiles stats, by key for last; ties by key, ascending (nil, numbers, strings, stacks). The array is freed by the caller; its entries belong to results. */
 struct results_entry {
 	const void *key;
 	uint32_t key_size;
@@ -65,13 +66,14 @@ struct results_entry *results_ordered(const struct results *results, uint32_t ag
  * Reading a target's memory, mapped read-only and not trusted (size bytes at base, 64-byte aligned; it may change at any moment). Adds the cells of every bank that `take` accepts:
  * READER_TAKE_CLOSED: state is CLOSED (after FLIPPED). READER_TAKE_REST: every bank whose generation was not copied before, whatever its state (after STOPPED, or the target's death).
  * copied remembers, per slot and bank, the generation last added, so that no event is counted twice. Losses are cumulative in the memory: they are set, not added.
- * The view is zeroed by its maker but for the first four fields.
+ * The view is zeroed by its maker but for the first five fields.
  */
 struct memory_view {
 	const unsigned char *base;
 	uint64_t size;
 	const char *hostname;
 	int32_t pid;
+	struct mappings *mappings;     /* for the addresses of stacks, which it owns; NULL: the program has none */
 	uint32_t copied[JST_SLOTS][JST_BANKS];
 	uint64_t losses[JST_LOSSES];   /* out: as of the last read */
 	uint64_t torn;                 /* out: slots whose owner was inside an event at READER_TAKE_REST; part of losses */

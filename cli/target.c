@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 
 #include "attach.h"
+#include "mappings.h"
 #include "messages.h"
 #include "times.h"
 
@@ -43,6 +44,8 @@ static void unmap(struct target *target)
 		munmap((void *)(uintptr_t)target->view->base, target->view->size);
 	if (target->tails)
 		munmap(target->tails, target->tails_size);
+	if (target->view)
+		mappings_free(target->view->mappings);
 	free(target->view);
 	free(target->read_tails);
 	free(target->broken);
@@ -127,6 +130,8 @@ bool target_map(struct target *target, const struct jst_message_loaded *loaded, 
 	}
 	target->view->hostname = target->hostname;
 	target->view->pid = (int32_t)process->pid;
+	if (plan->stacks)
+		target->view->mappings = mappings_new(process);
 	target->read_tails = message_allocate(JST_SLOTS, sizeof(*target->read_tails));
 	target->broken = message_allocate(JST_SLOTS, sizeof(*target->broken));
 	target->matched_sites = loaded->sites;
@@ -289,8 +294,11 @@ void target_start(struct target *target, int64_t now)
 
 void target_lease(struct target *target)
 {
-	if (target->state == TARGET_RUNNING)
-		send_plain(target, JST_MESSAGE_LEASE);
+	if (target->state != TARGET_RUNNING)
+		return;
+	send_plain(target, JST_MESSAGE_LEASE);
+	/* What it has loaded since is not to be had any more once it is dead. */
+	mappings_refresh(target->view->mappings);
 }
 
 void target_flip(struct target *target)

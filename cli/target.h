@@ -44,6 +44,7 @@ struct target_plan {
 	const struct jst_program *program; /* NULL: list only: the target is ENDED once its sites are known */
 	uint64_t memory;                   /* bytes */
 	uint32_t budget, string_size, ring_size;
+	bool stacks;                       /* it calls stack(): know what the target has mapped */
 };
 
 /* A site as LIST told it: strings point into the entry. */

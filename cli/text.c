@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "frames.h"
 #include "vm.h"
 
 size_t text_character(const char *bytes, size_t length, uint32_t *point)
@@ -253,6 +254,9 @@ int print_value(FILE *file, struct jst_value value, enum unit unit)
 		return print_double(file, value.d);
 	case JST_STRING:
 		return print_text(file, value.s, value.length);
+	case JST_STACK:
+		frames_print(file, value, STACK_INDENT, false);
+		return 0;
 	default:
 		return fprintf(file, "nil");
 	}
@@ -266,6 +270,8 @@ void print_json_value(FILE *file, struct jst_value value)
 		print_double(file, value.d);
 	else if (value.kind == JST_STRING)
 		print_json_string(file, value.s, value.length);
+	else if (value.kind == JST_STACK)
+		frames_print_json(file, value);
 	else
 		fputs("null", file);
 }

@@ -572,7 +572,7 @@ int trace_run(const struct options *options, struct compiled *compiled, struct o
 	trace.totals = results_new(compiled);
 	special_watch(trace.special, trace.totals, elapsed_of, &trace);
 	trace.needs_targets = compiled->target_clauses || has_special(&trace, SPECIAL_PROCESS_ATTACH) || has_special(&trace, SPECIAL_PROCESS_EXIT);
-	crew_init(&trace.crew, options, &(struct target_plan){ .memory = options->memory, .budget = options->budget, .string_size = options->string_size, .ring_size = options->ring_size }, output);
+	crew_init(&trace.crew, options, &(struct target_plan){ .memory = options->memory, .budget = options->budget, .string_size = options->string_size, .ring_size = options->ring_size, .stacks = compiled->stacks }, output);
 	run_all(&trace, SPECIAL_BEGIN, "BEGIN", NULL);
 	if (make_program(&trace)) {
 		trace.crew.plan.program = trace.program;

@@ -186,6 +186,7 @@ struct compiled {
 	char **hiding;                 /* names that mean a variable or a builtin in target clauses: a field so called is not what they read */
 	uint32_t hiding_count;
 	bool prints;                   /* the targets' program has records or exit: poll often */
+	bool stacks;                   /* it calls stack() */
 };
 
 /* Most bytes of a script, and of all that it imports together with it. */

@@ -53,10 +53,10 @@ check-libs = $(eval check-libs := -lcheck $$(shell echo 'int main(void) { return
 
 $(unit-tests): %: %.o $(test-libraries)
 	$(say) LD $@
-	$(Q)$(CC) -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(check-libs) -lm -lrt $(LDLIBS)
+	$(Q)$(CC) -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(check-libs) $(cli-libs) -lrt $(LDLIBS)
 $(stress-tests): %: %.o $(test-libraries)
 	$(say) LD $@
-	$(Q)$(CC) -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm $(LDLIBS)
+	$(Q)$(CC) -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(cli-libs) $(LDLIBS)
 
 .PHONY: tests
 tests: $(unit-tests) $(stress-tests)

@@ -26,6 +26,8 @@ need_build() {
 	need re2c has re2c
 	need bison has bison
 	need libxxhash-dev header xxhash.h
+	need libdw-dev header elfutils/libdwfl.h
+	need libiberty-dev header libiberty/demangle.h
 }
 need_demo() {
 	need_build
