@@ -97,6 +97,7 @@ void print_numbers(const struct printing *printing)
 		fputs(": ", file);
 		print_number(file, printing, printing->entries[0].result);
 		fputc('\n', file);
+		print_stacks(printing, &printing->entries[0]);
 		return;
 	}
 	print_heading(printing);

@@ -29,6 +29,7 @@ struct checker {
 	uint32_t first_pattern, first_read; /* of the clause, in the compiled script */
 	bool tests;                /* what is being checked is what has() looks for */
 	struct loop *loop;         /* the innermost loop over an aggregation */
+	const struct expression *carried; /* may be a stack: see check_carried() */
 	uint32_t calls;            /* how deep in functions that are checked because another calls them */
 };
 
@@ -94,6 +95,8 @@ void check_expression(struct checker *checker, struct expression *expression);
 /* The local of that name, made on its first use. */
 struct local *check_local_name(struct checker *checker, const struct expression *expression);
 void check_list(struct checker *checker, const struct arguments *list);
+/* The same for what is only carried: keys of an aggregation, and what is sent. It may be a stack. */
+void check_carried(struct checker *checker, const struct argument *first);
 /* At most JST_MAX_KEYS, with hidden ones. */
 void check_key_count(struct checker *checker, const struct arguments *keys, uint32_t hidden);
 /* "1 argument", "3 arguments", "no arguments": in a buffer of the caller's. */

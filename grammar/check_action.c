@@ -44,8 +44,7 @@ static void check_printf(struct checker *checker, struct statement *statement)
 	struct compiled_record record = { .type = RECORD_PRINTF, .values = given };
 	char text[32];
 
-	for (const struct argument *argument = call->list.first->next; argument; argument = argument->next)
-		check_expression(checker, argument->value);
+	check_carried(checker, call->list.first->next);
 	if (format->type != EXPRESSION_STRING) {
 		diagnostics_add(checker->diagnostics, DIAGNOSTIC_FORMAT_LITERAL, format->at);
 		diagnostics_help(checker->diagnostics, "print(x) prints any value");
@@ -68,7 +67,7 @@ static void check_print(struct checker *checker, struct statement *statement)
 
 	if (check_print_aggregation(checker, statement))
 		return;
-	check_list(checker, &call->list);
+	check_carried(checker, call->list.first);
 	if (!too_many(checker, call->at, call->list.count))
 		check_record(checker, (struct compiled_record){ .type = RECORD_PRINT, .values = call->list.count }, &statement->record);
 }
@@ -231,7 +230,7 @@ void check_emit(struct checker *checker, struct statement *statement)
 		return;
 	}
 	label_definitions(checker, &statement->list);
-	check_list(checker, &statement->list);
+	check_carried(checker, statement->list.first);
 	if (too_many(checker, statement->at, statement->list.count))
 		return;
 

@@ -335,7 +335,7 @@ void check_update(struct checker *checker, struct statement *statement)
 	}
 	target->aggregation = check_aggregation_name(checker, target);
 	check_key_count(checker, &target->list, 0);
-	check_list(checker, &target->list);
+	check_carried(checker, target->list.first);
 	if (statement->type == STATEMENT_ASSIGN) {
 		check_assigned(checker, statement);
 	} else if (statement->type == STATEMENT_INCREMENT) {

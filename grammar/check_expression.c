@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "habit.h"
+#include "stack.h"
 
 static const struct builtin_function {
 	const char *name;
@@ -57,6 +58,15 @@ void check_list(struct checker *checker, const struct arguments *list)
 {
 	for (const struct argument *argument = list->first; argument; argument = argument->next)
 		check_expression(checker, argument->value);
+}
+
+void check_carried(struct checker *checker, const struct argument *first)
+{
+	for (const struct argument *argument = first; argument; argument = argument->next) {
+		checker->carried = argument->value;
+		check_expression(checker, argument->value);
+	}
+	checker->carried = NULL;
 }
 
 void literal_or_string(struct checker *checker, struct expression *expression, const char *text)
@@ -283,6 +293,25 @@ static void check_function(struct checker *checker, const struct expression *exp
 	}
 }
 
+/* stack() and stack(5), where it may stand. */
+static void check_stack(struct checker *checker, const struct expression *expression, bool carried)
+{
+	const struct argument *frames = expression->list.first;
+	struct jst_value most = jst_value_int(1);
+
+	checker->compiled->stacks = true;
+	if (checker->clause && checker->clause->is_special) {
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_PROBE_VARIABLE, expression->operator_at, "stack");
+	} else if (!carried) {
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_STACK_USE, expression->at);
+		diagnostics_help(checker->diagnostics, "it is a key or is printed: @[stack()] = count() or print(stack())");
+	} else if (frames) {
+		fold(frames->value);
+		if (!tree_literal(frames->value, &most) || most.kind != JST_INT || most.i < 1 || most.i > JST_STACK_FRAMES)
+			diagnostics_add(checker->diagnostics, DIAGNOSTIC_STACK_FRAMES, frames->value->at, JST_STACK_FRAMES);
+	}
+}
+
 /* A call of the script's own function: as many arguments as it has parameters, by position. */
 static void check_defined(struct checker *checker, struct expression *expression, struct function *function)
 {
@@ -308,6 +337,7 @@ static void check_defined(struct checker *checker, struct expression *expression
 
 static void check_call(struct checker *checker, struct expression *expression)
 {
+	const bool carried = checker->carried == expression;
 	struct function *function = definitions_function(checker, expression);
 
 	if (!function && check_quantile(checker, expression))
@@ -325,6 +355,8 @@ static void check_call(struct checker *checker, struct expression *expression)
 		expression->meaning = MEANING_FUNCTION;
 		expression->function = (enum jst_function)i;
 		check_function(checker, expression, &functions[i]);
+		if (i == JST_FUNCTION_STACK)
+			check_stack(checker, expression, carried);
 		return;
 	}
 	unknown_function(checker, expression);
