@@ -84,7 +84,8 @@ static bool check_read(const struct walk *walk, uint32_t i, const uint8_t *kinds
 static bool check_reads(const struct walk *walk, uint32_t i, const uint8_t *kinds)
 {
 	const struct jst_insn *insn = &walk->code[i];
-	bool carries = false; /* takes stacks among R[b] … R[b+c-1] */
+	const struct jst_aggregation_decl *aggregations = jst_program_section(walk->verifier->program, JST_SECTION_AGGREGATIONS);
+	unsigned carried = 0; /* how many of R[b] … R[b+c-1], from the first on, may hold stacks */
 
 	switch (jst_opcode_info[insn->op].shape) {
 	case JST_OPERANDS_AB:
@@ -98,7 +99,7 @@ static bool check_reads(const struct walk *walk, uint32_t i, const uint8_t *kind
 	case JST_OPERANDS_AGG:
 		if (jst_program_takes_value(walk->verifier->program, insn->imm) && !check_read(walk, i, kinds, insn->a))
 			return false;
-		carries = true;
+		carried = aggregations[insn->imm].keys; /* behind them may be an exemplar, which is none */
 		break;
 	case JST_OPERANDS_MAP_R:
 		if (!check_read(walk, i, kinds, insn->a))
@@ -111,13 +112,13 @@ static bool check_reads(const struct walk *walk, uint32_t i, const uint8_t *kind
 	case JST_OPERANDS_AGG_Q:
 		break;
 	case JST_OPERANDS_RECORD:
-		carries = true;
+		carried = insn->c;
 		break;
 	default:
 		return true;
 	}
 	for (unsigned k = 0; k < insn->c; k++) {
-		if (!(carries ? check_written(walk, i, kinds, insn->b + k) : check_read(walk, i, kinds, insn->b + k)))
+		if (!(k < carried ? check_written(walk, i, kinds, insn->b + k) : check_read(walk, i, kinds, insn->b + k)))
 			return false;
 	}
 	return true;

@@ -717,6 +717,8 @@ START_TEST(stacks_are_only_carried)
 	REFUSE(reason, 2, 2, STACK(0), OTHER(1), { JST_OP_MAPSUB, 0, 1, 1, 0 }, RETURN);
 	REFUSE(reason, 1, 2, STACK(0), { JST_OP_CALL, 1, 0, 1, JST_FUNCTION_HASH }, RETURN);
 	REFUSE(reason, 1, 2, STACK(0), { JST_OP_CALL, 1, 0, 1, JST_FUNCTION_STACK }, RETURN);
+	/* As an exemplar, behind the keys. */
+	REFUSE(reason, 2, 2, OTHER(0), STACK(1), { JST_OP_AGGREGATE, 0, 0, 2, 3 }, RETURN);
 	/* On one of two paths. */
 	REFUSE(reason, 4, 2, OTHER(0), OTHER(1), { JST_OP_JTRUE, 1, 0, 0, 4 }, STACK(0), { JST_OP_NEG, 1, 0, 0, 0 }, RETURN);
 #undef STACK
