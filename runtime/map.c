@@ -249,7 +249,8 @@ static void change(const struct jst_map_access *access, const struct jst_value *
 		jst_map_delete(access, keys);
 		return;
 	}
-	if (value.kind == JST_STRING && value.length > limit) {
+	/* What is added is cut where it is joined to what is there. */
+	if (!sign && value.kind == JST_STRING && value.length > limit) {
 		value.length = limit;
 		jst_slot_lose(access->slot, JST_LOSS_STRINGS);
 	}

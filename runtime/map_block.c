@@ -198,6 +198,8 @@ static enum progress insert(const struct jst_map_access *access, struct jst_map_
 		jst_block_free(access->memory, (jst_ref)before.high);
 		jst_slot_lose(access->slot, JST_LOSS_SPANS);
 	}
+	if (cut)
+		jst_slot_lose(access->slot, JST_LOSS_STRINGS);
 	if (__builtin_expect(!find(access, root, key, slot, &other, NULL, NULL, NULL), 1))
 		return DONE;
 	*carried = take_back(access, slot, key);

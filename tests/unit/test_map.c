@@ -213,6 +213,34 @@ START_TEST(keys_and_values_are_cut)
 }
 END_TEST
 
+/* What is added counts as cut once, and not at all where it is not stored. */
+START_TEST(added_strings_are_cut)
+{
+	char longer[100];
+	const struct jst_value added = jst_value_string(longer, 100);
+
+	memset(longer, 'x', sizeof(longer));
+	for (int i = 1; i <= 2; i++) {
+		jst_map_add(&map[ANY], &number, added, 1);
+		ck_assert_uint_eq(lost(JST_LOSS_STRINGS), (uint64_t)(2 * i - 1));
+		jst_map_add(&map[SCALAR], NULL, added, 1);
+		ck_assert_uint_eq(lost(JST_LOSS_STRINGS), (uint64_t)(2 * i));
+		used = 0;
+		ck_assert_uint_eq(jst_map_get(&map[ANY], &number).length, 64);
+		ck_assert_uint_eq(jst_map_get(&map[SCALAR], NULL).length, 64);
+	}
+	jst_map_set(&map[ANY], &number, jst_value_int(1));
+	jst_map_add(&map[ANY], &number, added, 1);
+	jst_map_add(&map[ANY], &number, added, -1);
+	jst_map_set(&map[SCALAR], NULL, jst_value_int(1));
+	jst_map_add(&map[SCALAR], NULL, added, 1);
+	jst_map_add(&map[SCALAR], NULL, added, -1);
+	ck_assert_uint_eq(lost(JST_LOSS_ERRORS), 4);
+	ck_assert_uint_eq(lost(JST_LOSS_STRINGS), 4);
+	ck_assert(!jst_map_has(&map[ANY], &number) && !jst_map_has(&map[SCALAR], NULL));
+}
+END_TEST
+
 START_TEST(no_room_in_the_scratch)
 {
 	jst_map_set(&map[ANY], &number, text("0123456789"));
@@ -501,6 +529,7 @@ int main(void)
 	tcase_add_test(tests, strings_grow_byte_by_byte);
 	tcase_add_test(tests, wrong_kinds_are_errors_and_remove);
 	tcase_add_test(tests, keys_and_values_are_cut);
+	tcase_add_test(tests, added_strings_are_cut);
 	tcase_add_test(tests, no_room_in_the_scratch);
 	tcase_add_test(tests, integral_doubles_are_integers_as_keys);
 	tcase_add_test(tests, several_keys);
