@@ -190,9 +190,10 @@ static __attribute__((noinline)) uint32_t shortest_digits(uint64_t mantissa, int
 		const bool up = even ? above >= 0 : above > 0;
 
 		if (low || up || n == 16) {
-			/* The nearer of the two: 2 r against s. */
-			if (up && (!low || compare_sum(r, r_count, r, r_count, false, s, s_count, t) >= 0))
-				digit++;
+			/* The nearer of the two: 2 r against s; halfway between them the even one, as in libc. */
+			const int nearer = up && low ? compare_sum(r, r_count, r, r_count, false, s, s_count, t) : up;
+
+			digit += nearer > 0 || (nearer == 0 && low && up && digit % 2);
 			digits[n++] = (char)('0' + digit);
 			return n;
 		}

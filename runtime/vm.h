@@ -52,7 +52,7 @@ enum { JST_VALUE_TEXT = 32 };  /* room that any number's text needs */
 int jst_value_compare(const struct jst_value *a, const struct jst_value *b);
 /* A number's text as print shows it: integers in decimal, and doubles that equal one likewise, as they are sent and kept as keys; other doubles with the fewest digits that read back the same, up to 17; inf, nan. Returns its length. No locale, no libc printf. */
 uint32_t jst_value_text(const struct jst_value *value, char text[JST_VALUE_TEXT]);
-/* Reads a number: white space around it, a sign, decimal digits, a dot, an exponent, or 0x and hexadecimal digits. An integer where it is written as one and fits, else the nearest double. False if it is none. Context: any. */
+/* Reads a number: white space around it, a sign, decimal digits, a dot, an exponent, or 0x and hexadecimal digits of at most 64 bits, the highest of which is the sign. A decimal one is an integer where it is written as one and fits, else the nearest double. False if it is none. Context: any. */
 bool jst_value_parse(const char *bytes, uint32_t length, struct jst_value *value);
 
 /* The text of one instruction, for --dump=bytecode: mnemonic and operands with names from the program. Context: CLI. */
