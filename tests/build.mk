@@ -1,6 +1,7 @@
 # Tests. Every test program leaves a RESULT file, "passed failed skipped", which tests/tally.sh makes and adds up. All of them run even if one fails.
 #
 #     tests/unit/test_NAME.c      a Check suite; also under ASan+UBSan, TSan and valgrind
+#     tests/differential/         random programs, by the virtual machine and by a reference that walks the tree; also under ASan+UBSan; DIFFERENTIAL='COUNT SEED' asks for others
 #     tests/golden/run            a script and its expected output, one pair a file
 #     tests/e2e/test_NAME.sh      real processes; exit code 77 skips
 #     tests/stress/stress_NAME.c  a program that tries hard for some seconds and exits 0 or 1; also under ASan+UBSan and TSan
@@ -19,7 +20,8 @@ e2e-names := $(call test-names,e2e,test_*,.sh)
 unit-results := $(call results,build,$(unit-names))
 stress-results := $(call results,build,$(stress-names))
 e2e-results := $(call results,build,$(e2e-names))
-asan-results := $(call results,build/asan,$(unit-names) $(stress-names))
+differential-results := $(call results,build,differential/differential)
+asan-results := $(call results,build/asan,$(unit-names) $(stress-names) differential/differential)
 # The attaching half of the CLI has one thread, and its tests many processes, which TSan makes slow.
 tsan-results := $(call results,build/tsan,$(filter-out unit/test_attach,$(unit-names)) $(stress-names))
 # valgrind knows no pidfds, and neither clocks nor threads run under it as they do by themselves; maps under contention would take it minutes.
@@ -57,9 +59,14 @@ $(unit-tests): %: %.o $(test-libraries)
 $(stress-tests): %: %.o $(test-libraries)
 	$(say) LD $@
 	$(Q)$(CC) -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(cli-libs) $(LDLIBS)
+differential-test := $(B)/tests/differential/differential
+$(differential-test): $(call objects,tests/differential) $(B)/grammar.a $(B)/runtime.a
+	$(say) LD $@
+	$(Q)$(CC) -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm $(LDLIBS)
+$(call objects,tests/differential): $(B)/grammar/parser.c
 
 .PHONY: tests
-tests: $(unit-tests) $(stress-tests)
+tests: $(unit-tests) $(stress-tests) $(differential-test)
 
 # ---- running them ----
 
@@ -71,6 +78,8 @@ $(B)/check/unit/%.result: $(B)/tests/unit/% force
 	@$(sanitizer-options) tests/tally.sh $@ '$(variant-name)unit/$*' $<
 $(B)/check/stress/%.result: $(B)/tests/stress/% force
 	@$(sanitizer-options) tests/tally.sh $@ '$(variant-name)stress/$*' $<
+$(B)/check/differential/%.result: $(B)/tests/differential/% force
+	@$(sanitizer-options) tests/tally.sh $@ '$(variant-name)differential/$*' $< $(DIFFERENTIAL)
 build/check/valgrind/%.result: build/tests/unit/% force
 	@CK_EXCLUDE_TAGS=seccomp tests/tally.sh $@ 'valgrind unit/$*' valgrind -q --error-exitcode=9 --child-silent-after-fork=no $<
 build/check/golden.result: programs force
@@ -88,7 +97,7 @@ jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 run = +$(Q)rm -f $(2); $(if $(strip $(2)),$(MAKE) --no-print-directory $(jobs) -k $(if $(1),VARIANT=$(1)) $(2) || :)
 sum = @tests/tally.sh --sum $(1)
 
-.PHONY: check check-setup check-layers check-editors check-unit check-golden check-e2e check-stress check-asan check-tsan check-valgrind
+.PHONY: check check-setup check-layers check-editors check-unit check-differential check-golden check-e2e check-stress check-asan check-tsan check-valgrind
 check-setup:
 	@tests/setup.sh check
 
@@ -101,6 +110,9 @@ check-editors:
 check-unit: check-setup
 	$(call run,,$(unit-results))
 	$(call sum,$(unit-results))
+check-differential: check-setup
+	$(call run,,$(differential-results))
+	$(call sum,$(differential-results))
 check-golden: check-setup
 	$(call run,,$(golden-results))
 	$(call sum,$(golden-results))
@@ -129,13 +141,13 @@ run-asan:
 run-tsan:
 	$(call run,tsan,$(tsan-results))
 check: check-setup
-	$(call run,,$(layers-results) $(editors-results) $(unit-results))
+	$(call run,,$(layers-results) $(editors-results) $(unit-results) $(differential-results))
 	$(call run,,$(golden-results))
 	+$(Q)$(MAKE) --no-print-directory $(jobs) run-asan run-tsan run-valgrind
 	$(call run,,$(stress-results))
 	$(Q)rm -f $(e2e-results)
 	+$(if $(e2e-results),$(Q)$(MAKE) --no-print-directory -k -j1 $(e2e-results) || :)
-	$(call sum,$(layers-results) $(editors-results) $(unit-results) $(golden-results) $(valgrind-results) $(asan-results) $(tsan-results) $(stress-results) $(e2e-results))
+	$(call sum,$(layers-results) $(editors-results) $(unit-results) $(differential-results) $(golden-results) $(valgrind-results) $(asan-results) $(tsan-results) $(stress-results) $(e2e-results))
 
 # ---- golden tests of the compiler ----
 
