@@ -107,6 +107,11 @@ void losses_read(struct memory_view *view)
 		view->losses[loss] = sum;
 	}
 	view->losses[JST_LOSS_TORN] += view->torn;
+	for (uint32_t map = 0; map < JST_SPAN_COUNTS; map++) {
+		view->unstarted[map] = 0;
+		for (uint32_t i = 0; i < count; i++)
+			view->unstarted[map] += atomic_load_explicit(&slots[i].unstarted[map], memory_order_relaxed);
+	}
 }
 
 /* A state cell, copied. */

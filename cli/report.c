@@ -45,6 +45,7 @@ struct report {
 	struct lost *lost;       /* one for each source that lost anything */
 	size_t lost_count;
 	uint64_t total[JST_LOSSES];
+	uint64_t unstarted[JST_SPAN_COUNTS]; /* spans without a start, by map, as in a slot */
 	bool attached;           /* any target's sites were seen */
 };
 
@@ -253,6 +254,8 @@ void report_losses(struct report *report, struct target *target)
 {
 	losses_read(target->view);
 	target->malformed |= target->view->malformed;
+	for (int i = 0; i < JST_SPAN_COUNTS; i++)
+		report->unstarted[i] += target->view->unstarted[i];
 	add_losses(report, target->process.comm, (long)target->process.pid, target->view->losses);
 }
 
@@ -359,14 +362,64 @@ static void print_losses(const struct report *report, struct output *output)
 	}
 }
 
-/* One line for all; nothing is lost silently, so also with -q. */
+/* A list in words: "a, b", each once. */
+struct words {
+	char text[512];
+	size_t used;
+};
+
+static void add_word(struct words *words, const char *word)
+{
+	const size_t length = strlen(word), separator = words->used ? 2 : 0;
+
+	for (const char *at = words->text; words->used && (at = strstr(at, word)); at++)
+		if ((at == words->text || at[-1] == ' ') && (at[length] == ',' || !at[length]))
+			return;
+	if (length + separator >= sizeof(words->text) - words->used)
+		return;
+	memcpy(words->text + words->used, ", ", separator);
+	memcpy(words->text + words->used + separator, word, length + 1);
+	words->used += separator + length;
+}
+
+/* The spans whose ends without a start are counted together: nearly always those of one table. */
+static void say_unstarted(const struct report *report, uint32_t number)
+{
+	const struct compiled *compiled = report->compiled;
+	struct words readers = { .used = 0 }, siblings = { .used = 0 }, keys = { .used = 0 };
+	uint32_t tables = 0;
+	bool matched = false;
+
+	for (uint32_t i = 0; i < compiled->span_count; i++) {
+		if (compiled->spans[i].map % JST_SPAN_COUNTS != number)
+			continue;
+		add_word(&readers, compiled->spans[i].reader);
+		add_word(&siblings, compiled->spans[i].pattern);
+		matched |= report->span_matched[i];
+	}
+	for (uint32_t i = 0; i < compiled->span_table_count; i++) {
+		const struct compiled_span_table *table = &compiled->span_tables[i];
+
+		if (table->map % JST_SPAN_COUNTS != number)
+			continue;
+		tables++;
+		for (uint32_t key = 0; key < table->key_count; key++)
+			add_word(&keys, table->keys[key]);
+	}
+	if (!matched && message_get_level() > MESSAGE_QUIET)
+		return; /* that there is no such probe was said */
+	message_error("%s: %llu had no %s with the same %s (it fired before jstrace attached, or not at all)", readers.text, (unsigned long long)report->unstarted[number], siblings.text,
+	              tables == 1 ? keys.text : "key");
+}
+
+/* One line for all others; nothing is lost silently, so also with -q. */
 static void say_losses(const struct report *report)
 {
 	char line[1024];
 	size_t used = 0;
 
 	for (int i = 0; i < JST_LOSSES; i++) {
-		if (!report->total[i] || used >= sizeof(line))
+		if (!report->total[i] || i == JST_LOSS_UNSTARTED || used >= sizeof(line))
 			continue;
 		used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%s: %llu", used ? ", " : "", loss_rows[i].reason, (unsigned long long)report->total[i]);
 		if (loss_rows[i].remedy && used < sizeof(line))
@@ -386,6 +439,9 @@ void report_end(struct report *report, struct output *output, uint32_t processes
 		if (report->attached && !report->span_matched[i])
 			message_warning("%s:%d:%d: no probe matches %s, so %s[...] was always nil", report->compiled->sources[span->source].name, span->line, span->column, span->pattern, span->sibling);
 	}
+	for (uint32_t i = 0; i < JST_SPAN_COUNTS; i++)
+		if (report->unstarted[i])
+			say_unstarted(report, i);
 	say_losses(report);
 	for (int i = 0; i < JST_LOSSES; i++)
 		lost += report->total[i];

@@ -76,6 +76,7 @@ struct memory_view {
 	struct mappings *mappings;     /* for the addresses of stacks, which it owns; NULL: the program has none */
 	uint32_t copied[JST_SLOTS][JST_BANKS];
 	uint64_t losses[JST_LOSSES];   /* out: as of the last read */
+	uint64_t unstarted[JST_SPAN_COUNTS]; /* out: spans without a start, by map, as in a slot */
 	uint64_t torn;                 /* out: slots whose owner was inside an event at READER_TAKE_REST; part of losses */
 	bool malformed;                /* out: something in the memory made no sense and was left out */
 };

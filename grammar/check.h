@@ -145,6 +145,8 @@ extern const size_t aggregation_name_count;
 /* span.c: notes a read of a sibling span; afterwards, which of them share a table. */
 void span_note(struct checker *checker, struct expression *expression);
 void span_join(struct checker *checker);
+/* Where the last part of the pattern begins: behind the last ':', or at 0. */
+size_t span_prefix(const struct pattern *pattern);
 /* The sibling's pattern beside a reader's pattern, in the arena: "request:start" beside "request:end". */
 struct name span_sibling_pattern(struct arena *arena, const struct pattern *pattern, const struct name *sibling);
 

@@ -187,6 +187,11 @@ void compiled_free(struct compiled *compiled)
 		free(compiled->spans[i].pattern);
 		free(compiled->spans[i].reader);
 	}
+	for (uint32_t i = 0; i < compiled->span_table_count; i++) {
+		free(compiled->span_tables[i].sibling);
+		free(compiled->span_tables[i].prefix);
+		free_strings(compiled->span_tables[i].keys, compiled->span_tables[i].key_count);
+	}
 	free_strings(compiled->patterns, compiled->pattern_count);
 	free_strings(compiled->fields, compiled->field_count);
 	free_strings(compiled->hiding, compiled->hiding_count);
@@ -204,6 +209,7 @@ void compiled_free(struct compiled *compiled)
 	free(compiled->specials);
 	free(compiled->initials);
 	free(compiled->spans);
+	free(compiled->span_tables);
 	for (uint32_t i = 0; i < compiled->source_count; i++)
 		compiled_source_fini(&compiled->sources[i]);
 	for (uint32_t i = 0; i < compiled->parameter_count; i++) {

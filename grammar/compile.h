@@ -116,6 +116,15 @@ struct compiled_span {
 	int source, line, column;
 };
 
+/* The table behind sibling spans: what is open lies in map `map` of the targets' program, under these keys. */
+struct compiled_span_table {
+	char *sibling;        /* "start" */
+	char *prefix;         /* "request" of request:start, "" of start; NULL: it is the first key, before those that follow */
+	char **keys;          /* "id", "tid": what they are called in the script */
+	uint32_t key_count;
+	uint32_t map;
+};
+
 /* Where a clause of a program comes from: what the script says, or what a sibling span needs (then the place is that of the clause that reads it). */
 struct compiled_clause {
 	int source, line, column;
@@ -177,6 +186,8 @@ struct compiled {
 	uint32_t initial_count;
 	struct compiled_span *spans;
 	uint32_t span_count;
+	struct compiled_span_table *span_tables;
+	uint32_t span_table_count;
 	char **patterns;               /* all patterns of target clauses as written, for "no probe matches" */
 	uint32_t pattern_count;
 	char **fields;                 /* names of fields read in target clauses */

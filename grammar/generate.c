@@ -31,6 +31,27 @@ static uint32_t declare_map(struct jst_builder *builder, struct compiled_names *
 	return jst_builder_map(builder, flags, keys);
 }
 
+static void note_table(struct compiled *compiled, const struct span_table *table)
+{
+	const struct span *span = table->spans;
+	const size_t prefix = span_prefix(span->clause->first);
+	struct compiled_span_table *to;
+	uint32_t key = 0;
+
+	compiled->span_tables = heap_grow(compiled->span_tables, compiled->span_table_count, sizeof(*compiled->span_tables));
+	to = &compiled->span_tables[compiled->span_table_count++];
+	*to = (struct compiled_span_table){ .sibling = heap_copy(span->sibling.text, span->sibling.length), .key_count = span->keys.count, .map = table->map };
+	if (!table->by_prefix)
+		to->prefix = heap_copy(span->clause->first->text.text, prefix ? prefix - 1 : 0);
+	to->keys = heap_resize(NULL, (span->keys.count + 1) * sizeof(*to->keys));
+	for (const struct argument *argument = span->keys.first; argument; argument = argument->next) {
+		const struct expression *value = argument->value;
+		const struct name *name = value->meaning == MEANING_FIELD ? &value->field : &value->name;
+
+		to->keys[key++] = heap_copy(name->text, name->length);
+	}
+}
+
 static void declare(struct generator *generator)
 {
 	struct compiled *compiled = generator->checker->compiled;
@@ -64,8 +85,10 @@ static void declare(struct generator *generator)
 		compiled->initials = heap_grow(compiled->initials, compiled->initial_count, sizeof(*compiled->initials));
 		compiled->initials[compiled->initial_count++] = (struct compiled_initial){ variable->special_map, variable->target_map, variable->keys };
 	}
-	for (struct span_table *table = generator->checker->tables; table; table = table->next)
+	for (struct span_table *table = generator->checker->tables; table; table = table->next) {
 		table->map = declare_map(compiled->target, &compiled->target_names, JST_MAP_SPAN | JST_MAP_INT, table->spans->keys.count + table->by_prefix, "span ", &table->spans->sibling);
+		note_table(compiled, table);
+	}
 }
 
 /* Opens a clause in the program of its kind; returns its index. */
@@ -169,7 +192,7 @@ static void generate_removal(struct generator *generator, const struct span_tabl
 		}
 	}
 	base = span_keys(generator, table, &keys);
-	generate_insn(generator, JST_OP_MAPDELETE, 0, base, keys, table->map);
+	generate_insn(generator, JST_OP_SPANEND, 0, base, keys, table->map);
 	close_clause(generator);
 	table_fini(&seen);
 }

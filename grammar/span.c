@@ -8,8 +8,7 @@
 
 #include "check.h"
 
-/* Where the last part of the pattern begins: behind the last ':', or at 0. */
-static size_t last_part(const struct pattern *pattern)
+size_t span_prefix(const struct pattern *pattern)
 {
 	size_t at = pattern->text.length;
 
@@ -29,7 +28,7 @@ static bool has_glob(const struct pattern *pattern, size_t from, size_t to)
 
 struct name span_sibling_pattern(struct arena *arena, const struct pattern *pattern, const struct name *sibling)
 {
-	size_t prefix = last_part(pattern);
+	size_t prefix = span_prefix(pattern);
 	char *text = arena_allocate(arena, prefix + sibling->length + 1);
 
 	memcpy(text, pattern->text.text, prefix);
@@ -58,7 +57,7 @@ void span_note(struct checker *checker, struct expression *expression)
 		return;
 	}
 	for (const struct pattern *pattern = clause->first; pattern; pattern = pattern->next) {
-		if (!has_glob(pattern, last_part(pattern), pattern->text.length))
+		if (!has_glob(pattern, span_prefix(pattern), pattern->text.length))
 			continue;
 		diagnostics_add(checker->diagnostics, DIAGNOSTIC_SPAN_GLOB, expression->at, expression->name.text, pattern->text.text);
 		diagnostics_help(checker->diagnostics, "'%s' is never assigned in this script, so it means the sibling probe", expression->name.text);
@@ -86,9 +85,9 @@ void span_note(struct checker *checker, struct expression *expression)
 /* The one literal prefix of all patterns of the clause, its length in *length; NULL: there is none. */
 static const char *literal_prefix(const struct clause *clause, size_t *length)
 {
-	*length = last_part(clause->first);
+	*length = span_prefix(clause->first);
 	for (const struct pattern *pattern = clause->first; pattern; pattern = pattern->next) {
-		size_t end = last_part(pattern);
+		size_t end = span_prefix(pattern);
 
 		if (has_glob(pattern, 0, end) || end != *length || memcmp(pattern->text.text, clause->first->text.text, end) != 0)
 			return NULL;

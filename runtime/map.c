@@ -209,17 +209,18 @@ bool jst_map_has(const struct jst_map_access *access, const struct jst_value *ke
 	return encode(access, keys, local, &key) && jst_map_block_has(access, &key);
 }
 
-void jst_map_delete(const struct jst_map_access *access, const struct jst_value *keys)
+bool jst_map_delete(const struct jst_map_access *access, const struct jst_value *keys)
 {
 	uint64_t mixed, local[KEY_ON_STACK / 8];
 	struct jst_map_key key;
 
-	if (!access->decl->keys)
+	if (!access->decl->keys) {
 		jst_map_scalar_change(access, jst_value_nil(), 0);
-	else if (__builtin_expect(in_words(access, keys, &mixed), 1))
-		jst_map_word_delete(access, mixed);
-	else if (encode(access, keys, local, &key))
-		jst_map_block_delete(access, &key);
+		return true;
+	}
+	if (__builtin_expect(in_words(access, keys, &mixed), 1))
+		return jst_map_word_delete(access, mixed);
+	return !encode(access, keys, local, &key) || jst_map_block_delete(access, &key);
 }
 
 static bool has_nil_key(const struct jst_map_access *access, const struct jst_value *keys)
@@ -229,6 +230,14 @@ static bool has_nil_key(const struct jst_map_access *access, const struct jst_va
 			return true;
 	}
 	return false;
+}
+
+void jst_map_end(const struct jst_map_access *access, const struct jst_value *keys)
+{
+	if (__builtin_expect(jst_map_delete(access, keys), 1) || has_nil_key(access, keys))
+		return;
+	jst_slot_lose(access->slot, JST_LOSS_UNSTARTED);
+	jst_slot_unstarted(access->slot, access->index);
 }
 
 static void change(const struct jst_map_access *access, const struct jst_value *keys, struct jst_value value, int sign)

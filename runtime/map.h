@@ -34,7 +34,10 @@ void jst_map_set(const struct jst_map_access *access, const struct jst_value *ke
 /* entry += value, atomically; sign is 1 or -1. A missing entry reads as 0, or "" when value is a string and sign 1. A wrong kind counts LOSS_ERRORS and stores nil (removes). Context: probe. */
 void jst_map_add(const struct jst_map_access *access, const struct jst_value *keys, struct jst_value value, int sign);
 
-void jst_map_delete(const struct jst_map_access *access, const struct jst_value *keys);
+/* False: there was no such entry. True: it is gone now; or the map is a variable; or the key had no room (LOSS_SCRATCH), so nothing is known. Of several threads that remove an entry at once one removes it. Context: probe. */
+bool jst_map_delete(const struct jst_map_access *access, const struct jst_value *keys);
+/* The end of a span: as jst_map_delete(), and where there was no entry, although no key is nil, counts it (LOSS_UNSTARTED, and the slot's count for the map). Context: probe. */
+void jst_map_end(const struct jst_map_access *access, const struct jst_value *keys);
 bool jst_map_has(const struct jst_map_access *access, const struct jst_value *keys);
 
 /* Calls visit for each entry; the strings it is given are good during the call only. Entries that come and go meanwhile may be missed. Stops when visit returns false. Context: any but probe. */

@@ -280,9 +280,10 @@ void jst_map_block_change(const struct jst_map_access *access, const struct jst_
 	jst_slot_lose(access->slot, JST_LOSS_CONTENTION);
 }
 
-void jst_map_block_delete(const struct jst_map_access *access, const struct jst_map_key *key)
+bool jst_map_block_delete(const struct jst_map_access *access, const struct jst_map_key *key)
 {
 	struct jst_map_root *root = jst_map_root(access);
+	bool removed = false;
 
 	for (unsigned level = 0; level < JST_MAP_LEVELS; level++) {
 		const uint64_t word = jst_map_level(root, JST_MAP_BLOCKS, level);
@@ -293,8 +294,11 @@ void jst_map_block_delete(const struct jst_map_access *access, const struct jst_
 			if (atomic_load_explicit(&window[i].low, memory_order_seq_cst) != key->hash)
 				continue;
 			const jst_ref ref = take_back(access, &window[i], key);
-			if (ref)
-				jst_block_free(access->memory, ref);
+			if (!ref)
+				continue;
+			jst_block_free(access->memory, ref);
+			removed = true;
 		}
 	}
+	return removed;
 }

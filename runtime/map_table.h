@@ -134,7 +134,7 @@ struct jst_value jst_map_word_get(const struct jst_map_access *access, uint64_t 
 bool jst_map_word_has(const struct jst_map_access *access, uint64_t mixed);
 void jst_map_word_set(const struct jst_map_access *access, uint64_t mixed, int64_t value);
 void jst_map_word_add(const struct jst_map_access *access, uint64_t mixed, int64_t value);
-void jst_map_word_delete(const struct jst_map_access *access, uint64_t mixed);
+bool jst_map_word_delete(const struct jst_map_access *access, uint64_t mixed);
 
 /* A key as the general table knows it. */
 struct jst_map_key {
@@ -148,7 +148,7 @@ struct jst_value jst_map_block_get(const struct jst_map_access *access, const st
 bool jst_map_block_has(const struct jst_map_access *access, const struct jst_map_key *key);
 /* sign 0: set. */
 void jst_map_block_change(const struct jst_map_access *access, const struct jst_map_key *key, struct jst_value value, int sign);
-void jst_map_block_delete(const struct jst_map_access *access, const struct jst_map_key *key);
+bool jst_map_block_delete(const struct jst_map_access *access, const struct jst_map_key *key);
 
 /* Variables: maps without keys. value nil removes. */
 struct jst_value jst_map_scalar_get(const struct jst_map_access *access);

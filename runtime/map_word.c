@@ -165,9 +165,10 @@ void jst_map_word_add(const struct jst_map_access *access, uint64_t mixed, int64
 	change(access, mixed, value, true);
 }
 
-void jst_map_word_delete(const struct jst_map_access *access, uint64_t mixed)
+bool jst_map_word_delete(const struct jst_map_access *access, uint64_t mixed)
 {
 	struct jst_map_root *root = jst_map_root(access);
+	bool removed = false;
 
 	for (unsigned level = 0; level < JST_MAP_LEVELS; level++) {
 		const uint64_t word = jst_map_level(root, JST_MAP_WORDS, level);
@@ -175,6 +176,7 @@ void jst_map_word_delete(const struct jst_map_access *access, uint64_t mixed)
 			break;
 		struct jst_atomic_pair *window = jst_map_window(access->memory, word, level, mixed);
 		for (unsigned matches = look(window, mixed, NULL); matches; matches &= matches - 1)
-			jst_pair_clear(&window[__builtin_ctz(matches)], mixed);
+			removed |= jst_pair_clear(&window[__builtin_ctz(matches)], mixed);
 	}
+	return removed;
 }

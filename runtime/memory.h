@@ -3,7 +3,7 @@
  *
  *     +--------+--------------------+------------+---------------------------------------------------------------+
  *     | header | slots (one a       | map        | heap: chunks of cells, rings, map blocks, site descriptions … |
- *     | 4 KiB  | thread, 512 bytes) | directory  | taken by fetch_add, chunks also from free lists               |
+ *     | 4 KiB  | thread)            | directory  | taken by fetch_add, chunks also from free lists               |
  *     +--------+--------------------+------------+---------------------------------------------------------------+
  *
  * References inside are 32-bit offsets in units of 8 bytes from the start of the memory (struct jst_ref: 0 is none), so a session's memory is at most 32 GiB.
@@ -31,6 +31,7 @@ enum {
 	JST_CHUNK_MAX = 64 << 10,  /* … each next one twice as large up to this … */
 	JST_CHUNK_CLASSES = 9,     /* … but for a cell that needs more: 4, 8, 16, 32, 64, … KiB up to 1 MiB, which holds the largest key */
 	JST_BANKS = 2,
+	JST_SPAN_COUNTS = 8,
 	JST_SLOTS_OFFSET = 4096,   /* bytes; the map directory follows the slots */
 };
 
@@ -112,6 +113,7 @@ struct jst_slot {
 	char comm[16];                      /* NUL-terminated */
 	struct jst_bank banks[JST_BANKS];
 	_Atomic uint64_t losses[JST_LOSSES];
+	_Atomic uint64_t unstarted[JST_SPAN_COUNTS]; /* JST_LOSS_UNSTARTED by map: that of map n is number n % JST_SPAN_COUNTS */
 };
 
 _Static_assert(sizeof(struct jst_memory_header) <= 4096, "the header is a page");
@@ -194,6 +196,14 @@ static inline void jst_slot_lose(struct jst_slot *slot, enum jst_loss loss)
 {
 	/* One writer; atomic only so that the CLI reads whole words. */
 	atomic_store_explicit(&slot->losses[loss], atomic_load_explicit(&slot->losses[loss], memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
+/* An end without a start, of a span that is kept in this map. */
+static inline void jst_slot_unstarted(struct jst_slot *slot, uint32_t map)
+{
+	_Atomic uint64_t *count = &slot->unstarted[map % JST_SPAN_COUNTS];
+
+	atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
 #endif

@@ -139,16 +139,19 @@ static inline struct jst_pair jst_pair_load(struct jst_atomic_pair *at)
 #error "jstrace runs on x86-64 and arm64"
 #endif
 
-/* Empties *at if its low half is low, whatever the high half is, which stays behind: a swap of eight bytes costs two thirds of one of sixteen. */
-static inline void jst_pair_clear(struct jst_atomic_pair *at, uint64_t low)
+/* Empties *at if its low half is low, whatever the high half is, which stays behind: a swap of eight bytes costs two thirds of one of sixteen. False: it was another. */
+static inline bool jst_pair_clear(struct jst_atomic_pair *at, uint64_t low)
 {
 #if defined(JST_PAIR_TSAN)
 	/* The sanitizer's 16-byte operations need not be atomic to eight-byte ones. */
 	struct jst_pair pair = jst_pair_load(at);
-	while (pair.low == low && !jst_pair_swap(at, &pair, (struct jst_pair){ 0, pair.high })) {
+	while (pair.low == low) {
+		if (jst_pair_swap(at, &pair, (struct jst_pair){ 0, pair.high }))
+			return true;
 	}
+	return false;
 #else
-	atomic_compare_exchange_strong_explicit(&at->low, &low, 0, memory_order_seq_cst, memory_order_seq_cst);
+	return atomic_compare_exchange_strong_explicit(&at->low, &low, 0, memory_order_seq_cst, memory_order_seq_cst);
 #endif
 }
 

@@ -236,6 +236,7 @@ static uint8_t written(const struct walk *walk, const struct jst_insn *insn, con
 	case JST_OP_MAPADD:
 	case JST_OP_MAPSUB:
 	case JST_OP_MAPDELETE:
+	case JST_OP_SPANEND:
 	case JST_OP_AGGREGATE:
 	case JST_OP_AGGKEYS:
 	case JST_OP_RECORD:

@@ -540,6 +540,13 @@ op_MAPDELETE: {
 	jst_map_delete(access, &B);
 	NEXT;
 }
+op_SPANEND: {
+	const struct jst_map_access *access = map_access(run, insn->imm);
+
+	CHARGE(length_of(&B, insn->c));
+	jst_map_end(access, &B);
+	NEXT;
+}
 op_MAPHAS: {
 	const struct jst_map_access *access = map_access(run, insn->imm);
 

@@ -467,8 +467,42 @@ START_TEST(deleting_empties_every_copy)
 		copy->high = 2;
 		break;
 	}
-	jst_map_delete(&map[WORDS], &key);
+	ck_assert(jst_map_delete(&map[WORDS], &key));
 	ck_assert(!jst_map_has(&map[WORDS], &key));
+	ck_assert(!jst_map_delete(&map[WORDS], &key));
+}
+END_TEST
+
+/* A span that ends is removed; one that did not start is counted, unless a part of its key is nil. */
+START_TEST(ends_without_a_start_are_counted)
+{
+	const struct jst_value keys[][2] = { { jst_value_int(5), text("a") }, { text("x"), text("b") }, { jst_value_int(6), jst_value_double(2.5) } };
+	const struct jst_value nils[][2] = { { jst_value_nil(), jst_value_nil() }, { jst_value_nil(), text("b") } };
+	const struct jst_value half[] = { jst_value_int(5), jst_value_nil() };
+	const unsigned maps[] = { SPAN, SPANS_BY_TWO };
+	uint64_t expected = 0;
+
+	for (unsigned m = 0; m < 2; m++) {
+		const struct jst_map_access *access = &map[maps[m]];
+
+		for (unsigned i = 0; i < 3; i++) {
+			jst_map_set(access, keys[i], jst_value_int(1));
+			jst_map_end(access, keys[i]);
+			ck_assert(!jst_map_has(access, keys[i]));
+			ck_assert_uint_eq(lost(JST_LOSS_UNSTARTED), expected);
+			jst_map_end(access, keys[i]);
+			ck_assert_uint_eq(lost(JST_LOSS_UNSTARTED), ++expected);
+		}
+		for (unsigned i = 0; i < 2; i++)
+			jst_map_end(access, nils[i]);
+		ck_assert_uint_eq(store_slot(store, 0)->unstarted[maps[m] % JST_SPAN_COUNTS], 3);
+	}
+	jst_map_end(&map[SPANS_BY_TWO], half);
+	ck_assert_uint_eq(lost(JST_LOSS_UNSTARTED), expected);
+	/* A plain removal counts nothing. */
+	ck_assert(!jst_map_delete(&map[SPAN], keys[0]));
+	ck_assert(!jst_map_delete(&map[SPANS_BY_TWO], keys[0]));
+	ck_assert_uint_eq(lost(JST_LOSS_UNSTARTED), expected);
 }
 END_TEST
 
@@ -509,9 +543,9 @@ START_TEST(pairs_are_swapped_whole)
 	ck_assert(expected.low == 1 && expected.high == 2);
 	ck_assert(jst_pair_swap(&pair, &expected, (struct jst_pair){ 5, 6 }));
 	ck_assert(pair.low == 5 && pair.high == 6);
-	jst_pair_clear(&pair, 4);
+	ck_assert(!jst_pair_clear(&pair, 4));
 	ck_assert(pair.low == 5);
-	jst_pair_clear(&pair, 5);
+	ck_assert(jst_pair_clear(&pair, 5));
 	ck_assert(pair.low == 0);
 }
 END_TEST
@@ -540,6 +574,7 @@ int main(void)
 	tcase_add_test(tests, nil_keys_of_spans_are_not_stored);
 	tcase_add_test(tests, each_can_stop_and_shows_strings);
 	tcase_add_test(tests, deleting_empties_every_copy);
+	tcase_add_test(tests, ends_without_a_start_are_counted);
 	tcase_add_test(tests, pairs_are_swapped_whole);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);

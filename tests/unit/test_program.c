@@ -313,6 +313,7 @@ START_TEST(every_shape_has_a_text)
 		{ { JST_OP_MAPGET, 1, 2, 2, 0 }, "   3  mapget     r1, map 0 [r2, r3]" },
 		{ { JST_OP_MAPSET, 1, 2, 2, 0 }, "   3  mapset     r1, map 0 [r2, r3]" },
 		{ { JST_OP_MAPDELETE, 0, 2, 2, 0 }, "   3  mapdelete  map 0 [r2, r3]" },
+		{ { JST_OP_SPANEND, 0, 2, 2, 0 }, "   3  spanend    map 0 [r2, r3]" },
 		{ { JST_OP_AGGREGATE, 1, 2, 1, 0 }, "   3  aggregate  r1, hist 0 [r2]" },
 		{ { JST_OP_RECORD, 0, 2, 2, 0 }, "   3  record     record 0 (r2, r3)" },
 		{ { JST_OP_CALL, 1, 2, 1, JST_FUNCTION_STRLEN }, "   3  call       r1, strlen(r2)" },

@@ -134,7 +134,13 @@ START_TEST(losses)
 	atomic_store(&f.memory.slots[1].losses[JST_LOSS_RECORDS], 5);
 	atomic_store(&f.memory.slots[2].losses[JST_LOSS_RECORDS], 100); /* never used */
 	atomic_store(&f.memory.slots[1].inside, 7);
+	atomic_store(&f.memory.slots[0].unstarted[3], 6);
+	atomic_store(&f.memory.slots[1].unstarted[3], 7);
+	atomic_store(&f.memory.slots[2].unstarted[3], 100);
 	losses_read(f.view);
+	losses_read(f.view);
+	ck_assert_uint_eq(f.view->unstarted[3], 13);
+	ck_assert_uint_eq(f.view->unstarted[2], 0);
 	ck_assert_uint_eq(f.view->losses[JST_LOSS_RECORDS], 9);
 	ck_assert_uint_eq(f.view->losses[JST_LOSS_THREADS], 3);
 	ck_assert_uint_eq(f.view->losses[JST_LOSS_SKIPPED], 1);

@@ -88,6 +88,7 @@ static struct jst_program *rich_program(void)
 	insn(builder, JST_OP_MAPADD, 6, 0, 0, counter);
 	insn(builder, JST_OP_MAPSUB, 6, 0, 0, counter);
 	insn(builder, JST_OP_MAPDELETE, 0, 0, 1, span);
+	insn(builder, JST_OP_SPANEND, 0, 0, 1, span);
 	insn(builder, JST_OP_SPECULATE, 0, 0, 0, 0);
 	insn(builder, JST_OP_RECORD, 0, 0, 2, record);
 	insn(builder, JST_OP_COMMIT, 0, 0, 0, 0);
@@ -517,6 +518,7 @@ START_TEST(operands)
 	REFUSE("no field 1", 0, 1, { JST_OP_FIELD, 0, 0, 0, 1 }, RETURN_INSN);
 	REFUSE("no builtin variable", 0, 1, { JST_OP_VARIABLE, 0, 0, 0, JST_VARIABLES }, RETURN_INSN);
 	REFUSE("no map 2", 0, 1, { JST_OP_MAPDELETE, 0, 0, 0, 2 }, RETURN_INSN);
+	REFUSE("no map 2", 0, 1, { JST_OP_SPANEND, 0, 0, 0, 2 }, RETURN_INSN);
 	REFUSE("no map 2", 0, 1, { JST_OP_MAPGET, 0, 0, 0, 2 }, RETURN_INSN);
 	REFUSE("no map 2", 0, 1, { JST_OP_MAPSET, 0, 0, 0, 2 }, RETURN_INSN);
 	REFUSE("no record 1", 0, 1, { JST_OP_RECORD, 0, 0, 0, 1 }, RETURN_INSN);
@@ -533,6 +535,7 @@ START_TEST(operands)
 	REFUSE("leaves the clause", 1, 1, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_JTRUE, 0, 0, 0, 3 }, RETURN_INSN);
 	REFUSE("what the declaration says", 1, 1, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_MAPGET, 0, 0, 0, 0 }, RETURN_INSN);
 	REFUSE("what the declaration says", 1, 1, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_MAPDELETE, 0, 0, 1, 1 }, RETURN_INSN);
+	REFUSE("what the declaration says", 1, 1, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_SPANEND, 0, 0, 1, 1 }, RETURN_INSN);
 	REFUSE("what the declaration says", 1, 1, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_AGGREGATE, 0, 0, 0, 0 }, RETURN_INSN);
 	REFUSE("what the declaration says", 1, 1, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_AGGREGATE, 0, 0, 1, 3 }, RETURN_INSN);
 	REFUSE("what the declaration says", 1, 1, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_RECORD, 0, 0, 1, 0 }, RETURN_INSN);
@@ -596,6 +599,7 @@ START_TEST(registers_are_written_before_they_are_read)
 	REFUSE("register 1 may be read", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_MAPSET, 0, 1, 1, 0 }, RETURN_INSN);
 	REFUSE("register 1 may be read", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_MAPSET, 1, 0, 1, 0 }, RETURN_INSN);
 	REFUSE("register 1 may be read", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_MAPDELETE, 0, 1, 1, 0 }, RETURN_INSN);
+	REFUSE("register 1 may be read", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_SPANEND, 0, 1, 1, 0 }, RETURN_INSN);
 	REFUSE("register 1 may be read", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_AGGREGATE, 1, 0, 1, 0 }, RETURN_INSN);
 	REFUSE("register 1 may be read", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_AGGREGATE, 0, 1, 1, 0 }, RETURN_INSN);
 	REFUSE("register 1 may be read", 1, 2, { JST_OP_NIL, 0, 0, 0, 0 }, { JST_OP_RECORD, 0, 0, 2, 0 }, RETURN_INSN);
