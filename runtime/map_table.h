@@ -28,7 +28,10 @@ enum {
 	JST_MAP_TRIES = 512,       /* disturbed this often, an operation gives up: LOSS_CONTENTION */
 	JST_MAP_PATIENCE = 64,     /* looks for a level that another thread makes */
 	JST_MAP_MAKING = 1,
+	JST_BLOCK_MIN = 64,
 	JST_BLOCK_CLASSES = 15,    /* blocks of 64 bytes << class, up to 1 MiB */
+	JST_BLOCK_KIND = 32,       /* where these lie in a block's second word, bits */
+	JST_BLOCK_CLASS = 40,
 };
 
 /*

@@ -5,8 +5,6 @@
 
 #include "map_table.h"
 
-enum { BLOCK_MIN = 64, KIND_SHIFT = 32, CLASS_SHIFT = 40 };
-
 static uint64_t word_load(const _Atomic uint64_t *word)
 {
 	return atomic_load_explicit(word, memory_order_acquire);
@@ -35,7 +33,7 @@ static jst_ref pop(struct jst_memory *memory, unsigned size_class)
 void jst_block_free(struct jst_memory *memory, jst_ref ref)
 {
 	struct jst_block *block = jst_memory_at(memory, ref);
-	_Atomic uint64_t *stack = &jst_map_directory(memory)->free_blocks[word_load(&block->words[1]) >> CLASS_SHIFT & 15];
+	_Atomic uint64_t *stack = &jst_map_directory(memory)->free_blocks[word_load(&block->words[1]) >> JST_BLOCK_CLASS & 15];
 	uint64_t head = atomic_load_explicit(stack, memory_order_relaxed);
 
 	do
@@ -89,13 +87,13 @@ static void put_words(struct writer *writer, const _Atomic uint64_t *words, uint
 /* Bytes that a block of this class has for key and string. */
 static uint32_t capacity(unsigned size_class)
 {
-	return ((uint32_t)BLOCK_MIN << size_class) - (uint32_t)sizeof(struct jst_block);
+	return ((uint32_t)JST_BLOCK_MIN << size_class) - (uint32_t)sizeof(struct jst_block);
 }
 
 /* Where the string is, and its length, bounded by what the block can hold: the words may be of different uses of the block. */
 static const _Atomic uint64_t *string_of(const struct jst_block *block, uint64_t info, uint32_t *length)
 {
-	const uint32_t room = capacity((unsigned)(info >> CLASS_SHIFT) & 15) - (uint32_t)info;
+	const uint32_t room = capacity((unsigned)(info >> JST_BLOCK_CLASS) & 15) - (uint32_t)info;
 	const uint64_t claimed = word_load(&block->words[2]);
 
 	*length = claimed < room ? (uint32_t)claimed : room;
@@ -114,12 +112,12 @@ jst_ref jst_block_make(struct jst_memory *memory, const uint64_t *key, uint32_t 
 		return 0;
 	jst_ref ref = pop(memory, size_class);
 	if (!ref)
-		ref = jst_map_take(memory, (uint64_t)BLOCK_MIN << size_class);
+		ref = jst_map_take(memory, (uint64_t)JST_BLOCK_MIN << size_class);
 	if (!ref)
 		return 0;
 
 	struct jst_block *block = jst_memory_at(memory, ref);
-	word_store(&block->words[1], key_size | (uint64_t)content->value.kind << KIND_SHIFT | (uint64_t)size_class << CLASS_SHIFT);
+	word_store(&block->words[1], key_size | (uint64_t)content->value.kind << JST_BLOCK_KIND | (uint64_t)size_class << JST_BLOCK_CLASS);
 	word_store(&block->words[2], string ? length : (uint64_t)content->value.i);
 	for (uint32_t i = 0; i < key_size / 8; i++)
 		word_store(&block->payload[i], key[i]);
@@ -139,7 +137,7 @@ jst_ref jst_block_make(struct jst_memory *memory, const uint64_t *key, uint32_t 
 struct jst_value jst_block_value(const struct jst_memory *memory, const struct jst_block *block, char *to, uint32_t room, bool *fits)
 {
 	const uint64_t info = word_load(&block->words[1]);
-	const uint32_t kind = (uint32_t)(info >> KIND_SHIFT) & 3;
+	const uint32_t kind = (uint32_t)(info >> JST_BLOCK_KIND) & 3;
 	uint32_t length;
 
 	(void)memory;
@@ -160,7 +158,7 @@ struct jst_value jst_block_value(const struct jst_memory *memory, const struct j
 struct jst_value jst_block_own(struct jst_block *block)
 {
 	const uint64_t info = word_load(&block->words[1]);
-	const uint32_t kind = (uint32_t)(info >> KIND_SHIFT) & 3;
+	const uint32_t kind = (uint32_t)(info >> JST_BLOCK_KIND) & 3;
 	uint32_t length;
 
 	if (kind != JST_STRING)
