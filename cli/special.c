@@ -226,6 +226,22 @@ void special_run(struct specials *special, uint32_t clause, const char *name, co
 		snapshot_end(special->snapshot);
 }
 
+void special_tick_name(int64_t period, char name[static 48])
+{
+	static const struct {
+		int64_t ns;
+		const char *unit;
+	} units[] = { { 3600000000000, "h" }, { 60000000000, "m" }, { 1000000000, "s" }, { 1000000, "ms" } };
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+		if (period % units[i].ns == 0) {
+			snprintf(name, 48, "tick-%lld%s", (long long)(period / units[i].ns), units[i].unit);
+			return;
+		}
+	}
+	snprintf(name, 48, "tick-%lldhz", (long long)((1000000000 + period / 2) / period));
+}
+
 int special_exit_code(const struct specials *special)
 {
 	return atomic_load_explicit(&special->session.memory.header->exit_code, memory_order_relaxed);

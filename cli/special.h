@@ -30,6 +30,9 @@ void special_watch(struct specials *special, const struct results *totals, int64
 void special_run(struct specials *special, uint32_t clause, const char *name, const struct special_event *event,
                  void (*execute)(void *context, const struct record *record, const struct record_source *source), void *context);
 
+/* The name of a tick, for special_run(), as a script would write it: "tick-500ms". */
+void special_tick_name(int64_t period, char name[static 48]);
+
 /* What exit() asked for in a clause; -1: nothing. */
 int special_exit_code(const struct specials *special);
 

@@ -17,6 +17,7 @@
 #include "crew.h"
 #include "gather.h"
 #include "messages.h"
+#include "open.h"
 #include "record.h"
 #include "report.h"
 #include "results.h"
@@ -42,6 +43,7 @@ struct trace {
 	struct gather *gather;
 	struct report *report;
 	struct results *totals;
+	struct opens *opens;
 	struct crew crew;
 	bool needs_targets;
 	bool first_wave;         /* the targets found first have not been started yet */
@@ -58,6 +60,7 @@ struct trace {
 	bool failed;
 	bool found;              /* some process that was not named could not be traced */
 	bool last_killed;        /* how the target that ended last did */
+	bool over;               /* all targets are gone: what is open is what they left */
 };
 
 /* ---- the script's own clauses ---- */
@@ -93,6 +96,12 @@ static int64_t top_of(const struct record *record)
 	return value.kind == JST_INT && value.i >= 0 ? value.i : -1;
 }
 
+static void print_open(struct trace *trace, const struct record *record)
+{
+	opens_print(trace->opens, trace->output, &(struct opens_print){ .sibling = record->compiled->text, .targets = trace->crew.targets, .now = times_now(), .top = top_of(record),
+	                                                                .kept = trace->over, .pids = trace->attached > 1 });
+}
+
 static void execute(void *context, const struct record *record, const struct record_source *source)
 {
 	struct trace *trace = context;
@@ -104,6 +113,9 @@ static void execute(void *context, const struct record *record, const struct rec
 		break;
 	case RECORD_PRINT_ENTRY:
 		print_entry(trace, aggregation, record->values);
+		break;
+	case RECORD_PRINT_OPEN:
+		print_open(trace, record);
 		break;
 	case RECORD_CLEAR:
 		trace->pending[aggregation] = PENDING_CLEAR;
@@ -222,23 +234,6 @@ static bool has_special(const struct trace *trace, enum special which)
 	return false;
 }
 
-/* The name of a tick as a script would write it. */
-static void tick_name(int64_t period, char name[48])
-{
-	static const struct {
-		int64_t ns;
-		const char *unit;
-	} units[] = { { 3600000000000, "h" }, { 60000000000, "m" }, { 1000000000, "s" }, { 1000000, "ms" } };
-
-	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
-		if (period % units[i].ns == 0) {
-			snprintf(name, 48, "tick-%lld%s", (long long)(period / units[i].ns), units[i].unit);
-			return;
-		}
-	}
-	snprintf(name, 48, "tick-%lldhz", (long long)((1000000000 + period / 2) / period));
-}
-
 static void start_ticks(struct trace *trace, int64_t now)
 {
 	for (uint32_t i = 0; i < trace->compiled->special_count; i++)
@@ -260,7 +255,7 @@ static void run_ticks(struct trace *trace)
 		if (trace->tick_due[i] > now)
 			continue;
 		trace->tick_due[i] += ((now - trace->tick_due[i]) / special->period + 1) * special->period;
-		tick_name(special->period, name);
+		special_tick_name(special->period, name);
 		run_special(trace, special, name, NULL);
 	}
 }
@@ -323,6 +318,7 @@ static void tell_ended(struct trace *trace, struct target *target)
 
 	gather_rest(trace->gather, trace->crew.targets, target, trace->output);
 	take_rest(trace, target);
+	opens_keep(trace->opens, target, times_now());
 	report_sites(trace->report, target);
 	report_losses(trace->report, target);
 	if (target->malformed) {
@@ -508,6 +504,7 @@ static int finish(struct trace *trace)
 			say_nobody(trace);
 		trace->failed = true;
 	}
+	trace->over = true;
 	run_all(trace, SPECIAL_END, "END", NULL);
 	if (!trace->needs_targets || trace->attached)
 		print_results(trace);
@@ -571,6 +568,7 @@ int trace_run(const struct options *options, struct compiled *compiled, struct o
 	trace.report = report_new(compiled);
 	trace.totals = results_new(compiled);
 	special_watch(trace.special, trace.totals, elapsed_of, &trace);
+	trace.opens = opens_new(compiled);
 	trace.needs_targets = compiled->target_clauses || has_special(&trace, SPECIAL_PROCESS_ATTACH) || has_special(&trace, SPECIAL_PROCESS_EXIT);
 	crew_init(&trace.crew, options, &(struct target_plan){ .memory = options->memory, .budget = options->budget, .string_size = options->string_size, .ring_size = options->ring_size, .stacks = compiled->stacks }, output);
 	run_all(&trace, SPECIAL_BEGIN, "BEGIN", NULL);
@@ -585,6 +583,7 @@ int trace_run(const struct options *options, struct compiled *compiled, struct o
 	crew_fini(&trace.crew);
 	special_free(trace.special);
 	results_free(trace.totals);
+	opens_free(trace.opens);
 	report_free(trace.report);
 	gather_free(trace.gather);
 	free(trace.program);

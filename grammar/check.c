@@ -263,6 +263,7 @@ void check_script(struct checker *checker)
 	names_check_sharing(checker);
 	check_speculations(checker);
 	span_join(checker);
+	open_join(checker);
 	unit_infer(checker);
 }
 

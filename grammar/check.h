@@ -20,6 +20,7 @@ struct checker {
 	struct use *first_use, *last_use;
 	struct span *first_span, *last_span;
 	struct span_table *tables, *last_table;
+	struct open *opens;
 	/* of the clause, or the function, at hand: see struct scope */
 	struct clause *clause;
 	struct function *function;
@@ -110,6 +111,12 @@ uint32_t check_event_record(struct checker *checker);
 /* check_speculation.c: warns of speculations that can be of no use. After the check. */
 void check_speculations(struct checker *checker);
 /* check_print.c */
+/* What follows what is printed: print(@a, 10, by: p99), print(open(start), top: 10); NULL: nothing. */
+struct rows {
+	struct argument *top, *by;
+};
+/* Sorts the arguments behind the first, and checks top; false: there is one too many, or one that there is not, which was reported. expected: what stands in the parentheses of a good one. ordered: whether there is by. */
+bool check_rows(struct checker *checker, const struct expression *call, const char *expected, bool ordered, struct rows *rows);
 /* print and printa of an aggregation, clear and zero. signature: for messages. */
 void check_aggregation_action(struct checker *checker, struct statement *statement, enum record_type type, const char *signature);
 /* Whether print is given an aggregation or one entry of it, which is then checked. */
@@ -141,6 +148,14 @@ void check_aggregations_updated(struct checker *checker);
 int aggregation_find(const struct name *name);
 extern const char *const aggregation_names[];
 extern const size_t aggregation_name_count;
+
+/* check_open.c: open(start), which print alone can show. */
+bool is_open(const struct expression *expression);
+void check_open(struct checker *checker, struct statement *statement);
+/* open(…) somewhere else. */
+void check_open_place(struct checker *checker, const struct expression *call);
+/* After span_join(): reports those that name no sibling span. */
+void open_join(struct checker *checker);
 
 /* span.c: notes a read of a sibling span; afterwards, which of them share a table. */
 void span_note(struct checker *checker, struct expression *expression);

@@ -65,6 +65,10 @@ static void check_print(struct checker *checker, struct statement *statement)
 {
 	const struct expression *call = statement->value;
 
+	if (is_open(call->list.first->value)) {
+		check_open(checker, statement);
+		return;
+	}
 	if (check_print_aggregation(checker, statement))
 		return;
 	check_carried(checker, call->list.first);
@@ -87,7 +91,7 @@ static void check_time(struct checker *checker, struct statement *statement)
 /* Labels and the number of arguments. */
 static bool check_shape(struct checker *checker, const struct expression *call, const struct row *row)
 {
-	const bool prints = (row == &rows[ACTION_PRINT] || row == &rows[ACTION_PRINTA]) && call->list.first && call->list.first->value->type == EXPRESSION_AGGREGATION;
+	const bool prints = (row == &rows[ACTION_PRINT] || row == &rows[ACTION_PRINTA]) && call->list.first && (call->list.first->value->type == EXPRESSION_AGGREGATION || is_open(call->list.first->value));
 	char text[32];
 
 	for (const struct argument *argument = call->list.first; argument; argument = argument->next) {

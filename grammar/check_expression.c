@@ -30,9 +30,10 @@ static const char *const callable_names[] = {
 #include "action.def"
 #undef ACTION
 	"quantile",
+	"open",
 };
 
-enum { FIRST_ACTION = JST_FUNCTIONS };
+enum { FIRST_ACTION = JST_FUNCTIONS, BEHIND_ACTIONS = FIRST_ACTION + ACTION_NONE };
 
 const char *count_text(char text[static 32], uint32_t count, const char *noun)
 {
@@ -260,7 +261,7 @@ static void unknown_function(struct checker *checker, const struct expression *e
 		diagnostics_help(checker->diagnostics, "it is assigned: @name = %s(…)", expression->name.text);
 		return;
 	}
-	for (size_t i = FIRST_ACTION; i < sizeof(callable_names) / sizeof(*callable_names); i++) {
+	for (size_t i = FIRST_ACTION; i < BEHIND_ACTIONS; i++) {
 		if (!strcmp(callable_names[i], expression->name.text)) {
 			diagnostics_add(checker->diagnostics, DIAGNOSTIC_ACTION_VALUE, expression->operator_at, expression->name.text);
 			diagnostics_help(checker->diagnostics, "it stands as a statement of its own");
@@ -340,6 +341,10 @@ static void check_call(struct checker *checker, struct expression *expression)
 	const bool carried = checker->carried == expression;
 	struct function *function = definitions_function(checker, expression);
 
+	if (is_open(expression)) {
+		check_open_place(checker, expression);
+		return;
+	}
 	if (!function && check_quantile(checker, expression))
 		return;
 	checker->tests = !function && !strcmp(expression->name.text, functions[JST_FUNCTION_HAS].name);

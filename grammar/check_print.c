@@ -5,42 +5,38 @@
 
 #include "check.h"
 
-/* print(@a, 10, by: p99): what follows the name. */
-struct rows {
-	struct argument *top, *by;
-};
-
 static bool is_label(const struct argument *argument, const char *label)
 {
 	return argument->label.text && !strcmp(argument->label.text, label);
 }
 
-/* Sorts the arguments behind the name; false: there is one too many, or one that there is not, which was reported. */
-static bool take_rows(struct checker *checker, const struct expression *call, struct rows *rows)
+bool check_rows(struct checker *checker, const struct expression *call, const char *expected, bool ordered, struct rows *rows)
 {
 	static const char *const labels[] = { "top", "by" };
 
 	for (struct argument *argument = call->list.first->next; argument; argument = argument->next) {
-		const bool by = is_label(argument, "by"), top = !argument->label.text || is_label(argument, "top");
+		const bool by = ordered && is_label(argument, "by"), top = !argument->label.text || is_label(argument, "top");
 		struct argument **to = by ? &rows->by : &rows->top;
 
 		if (!by && !top) {
-			const char *close = suggest_name(argument->label.text, argument->label.length, labels, 2);
+			const char *close = suggest_name(argument->label.text, argument->label.length, labels, ordered ? 2 : 1);
 
 			diagnostics_add(checker->diagnostics, DIAGNOSTIC_NAMED_ARGUMENT, argument->label_at, call->name.text, argument->label.text);
 			if (close)
 				diagnostics_help(checker->diagnostics, "did you mean '%s'?", close);
 			else
-				diagnostics_help(checker->diagnostics, "expected %s(@a, top: 10, by: p99)", call->name.text);
+				diagnostics_help(checker->diagnostics, "expected %s(%s)", call->name.text, expected);
 			return false;
 		}
 		if (*to) {
 			diagnostics_add(checker->diagnostics, DIAGNOSTIC_DUPLICATE_NAME, argument->label.text ? argument->label_at : argument->value->at, by ? "by" : "top");
-			diagnostics_help(checker->diagnostics, "expected %s(@a, top: 10, by: p99)", call->name.text);
+			diagnostics_help(checker->diagnostics, "expected %s(%s)", call->name.text, expected);
 			return false;
 		}
 		*to = argument;
 	}
+	if (rows->top)
+		check_expression(checker, rows->top->value);
 	return true;
 }
 
@@ -49,10 +45,8 @@ static void print_all(struct checker *checker, struct statement *statement)
 	const struct expression *call = statement->value, *name = call->list.first->value;
 	struct rows rows = { NULL, NULL };
 
-	if (!take_rows(checker, call, &rows))
+	if (!check_rows(checker, call, "@a, top: 10, by: p99", true, &rows))
 		return;
-	if (rows.top)
-		check_expression(checker, rows.top->value);
 	statement->top = rows.top ? rows.top->value : NULL;
 	check_record(checker, (struct compiled_record){ .type = RECORD_PRINT_AGGREGATION, .values = 1, .aggregation = check_aggregation_name(checker, name)->index }, &statement->record);
 	if (rows.by)

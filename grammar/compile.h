@@ -66,6 +66,7 @@ enum record_type {
 	RECORD_PRINT_ENTRY,   /* CLI clauses: print(@a[k]): the keys */
 	RECORD_CLEAR,         /* CLI clauses: clear(@a) */
 	RECORD_ZERO,          /* CLI clauses: zero(@a) */
+	RECORD_PRINT_OPEN,    /* CLI clauses: print(open(start)): one value, how many rows at most, nil: all; the sibling in text */
 	RECORD_TIME,          /* CLI clauses: time("%H:%M:%S"), a strftime format in text */
 	RECORD_EXIT_CLI,      /* unused by programs */
 };
@@ -79,7 +80,7 @@ struct compiled_record {
 	uint32_t values;
 	uint32_t aggregation; /* RECORD_PRINT_AGGREGATION, PRINT_ENTRY, CLEAR, ZERO */
 	enum result_order order;     /* RECORD_PRINT_AGGREGATION */
-	char *text;           /* RECORD_TIME */
+	char *text;           /* RECORD_TIME, RECORD_PRINT_OPEN */
 };
 
 enum special { SPECIAL_BEGIN, SPECIAL_END, SPECIAL_TICK, SPECIAL_PROCESS_ATTACH, SPECIAL_PROCESS_EXIT };

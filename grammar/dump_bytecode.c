@@ -141,7 +141,7 @@ static void comment_format(FILE *out, const struct compiled_record *record)
 static void comment_record(const struct dump *dump, uint32_t index)
 {
 	static const char *const types[] = {
-		[RECORD_PRINTF] = "printf", [RECORD_PRINT] = "print", [RECORD_EMIT] = "emit", [RECORD_EVENT] = "the event", [RECORD_PRINT_AGGREGATION] = "print", [RECORD_PRINT_ENTRY] = "print", [RECORD_CLEAR] = "clear", [RECORD_ZERO] = "zero", [RECORD_TIME] = "time",
+		[RECORD_PRINTF] = "printf", [RECORD_PRINT] = "print", [RECORD_EMIT] = "emit", [RECORD_EVENT] = "the event", [RECORD_PRINT_AGGREGATION] = "print", [RECORD_PRINT_ENTRY] = "print", [RECORD_CLEAR] = "clear", [RECORD_ZERO] = "zero", [RECORD_PRINT_OPEN] = "print open", [RECORD_TIME] = "time",
 	};
 	static const char *const orders[] = {
 #define ORDER(name, text, shapes, meaning) text,

@@ -122,8 +122,8 @@ static void record(struct generator *generator, const struct statement *statemen
 	generate_insn(generator, JST_OP_RECORD, 0, base, values, statement->record);
 }
 
-/* print(@a, n): one value, nil without n. print(@a[k]): the keys. */
-static void print_aggregation(struct generator *generator, const struct statement *statement)
+/* print(@a, n), print(open(start), n): one value, nil without n. print(@a[k]): the keys. */
+static void print_rows(struct generator *generator, const struct statement *statement)
 {
 	uint32_t value, keys;
 
@@ -153,7 +153,7 @@ static void action(struct generator *generator, const struct statement *statemen
 		record(generator, statement, list->first);
 		break;
 	case ACTION_PRINTA:
-		print_aggregation(generator, statement);
+		print_rows(generator, statement);
 		break;
 	case ACTION_CLEAR:
 	case ACTION_ZERO:

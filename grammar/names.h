@@ -83,4 +83,10 @@ struct span {
 	struct span_table *table;
 };
 
+/* One open(start). */
+struct open {
+	struct open *next;           /* of the script, in no order */
+	const struct expression *sibling;
+};
+
 #endif

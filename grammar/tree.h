@@ -160,7 +160,7 @@ struct statement {
 	enum action action;
 	uint32_t record;           /* index in compiled->records */
 	struct expression *update; /* the value that an aggregation is updated with; NULL: none */
-	struct expression *top;    /* of a print of an aggregation: how many rows; NULL: all */
+	struct expression *top;    /* of a print of an aggregation or of what is open: how many rows; NULL: all */
 	struct loop *loop;         /* FOR_EACH */
 	struct expression *exemplar; /* the exemplar that comes with it; NULL: none */
 };

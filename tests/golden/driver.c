@@ -77,7 +77,10 @@ static const char *unit_text(enum unit unit)
 
 static void print_record(const struct compiled_record *record)
 {
-	static const char *const types[] = { "printf", "print", "emit", "event", "print aggregation", "print entry", "clear", "zero", "time" };
+	static const char *const types[] = {
+		[RECORD_PRINTF] = "printf", [RECORD_PRINT] = "print", [RECORD_EMIT] = "emit", [RECORD_EVENT] = "event", [RECORD_PRINT_AGGREGATION] = "print aggregation",
+		[RECORD_PRINT_ENTRY] = "print entry", [RECORD_CLEAR] = "clear", [RECORD_ZERO] = "zero", [RECORD_PRINT_OPEN] = "print open", [RECORD_TIME] = "time",
+	};
 
 	printf("%s", types[record->type]);
 	for (uint32_t i = 0; i < record->piece_count; i++) {
