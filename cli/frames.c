@@ -1,12 +1,11 @@
 /*
- * See frames.h. One hash table for two kinds of keys: what is shown of a frame, and the place it has in a file.
+ * See frames.h. One hash table for all kinds of keys: what is shown of a frame, the place it has in a file, stacks and their texts.
  *
  * Its hash is seeded, since keys come from targets; it stops growing at some size, for a stream of addresses that are nowhere has no end. Those that come then share a frame that says nothing.
  */
 #include "frames.h"
 
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -29,6 +28,8 @@ static size_t capacity, count;
 static uint64_t seed;
 static struct frame **frames;          /* number - 1 */
 static size_t frame_count, frame_room;
+static struct jst_value *stacks;       /* number - 1: stack and text, one after the other */
+static size_t stack_count, stack_room;
 static uint64_t elsewhere;             /* what frames_at() gives when the table is full */
 
 static struct entry *probe(const void *key, size_t size, uint64_t hash)
@@ -106,6 +107,13 @@ static uint64_t keep(const struct frame *frame)
 	return frame_count;
 }
 
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
 static void write_text(FILE *stream, const char *text)
 {
 	fprintf(stream, "%.*s%c", FRAME_TEXT, text ? text : "", 0);
@@ -121,12 +129,14 @@ uint64_t frames_add(const struct frame *frame)
 	if (!stream)
 		abort();
 	write_text(stream, "frame");
-	write_text(stream, frame->module);
-	fprintf(stream, "%" PRIu64, frame->names ? 0 : frame->offset);
+	if (!frame->names)
+		fprintf(stream, "%s+%" PRIx64, frame->module ? base_name(frame->module) : "", frame->offset);
 	for (uint32_t i = 0; i < frame->names; i++) {
-		write_text(stream, frame->name[i].function);
-		write_text(stream, frame->name[i].file);
-		fprintf(stream, "%d", frame->name[i].line);
+		const struct frame_name *name = &frame->name[i];
+
+		write_text(stream, name->function);
+		write_text(stream, name->file ? base_name(name->file) : frame->module ? base_name(frame->module) : "");
+		fprintf(stream, "%d", name->line);
 	}
 	fclose(stream);
 	uint64_t *number = find(key, size);
@@ -174,13 +184,6 @@ static uint32_t shown(struct jst_value stack)
 	if (words < 2 || frame_at(stack, words - 1))
 		return words;
 	return is_main(frame_at(stack, words - 2)) || (words > 2 && is_main(frame_at(stack, words - 3))) ? words - 1 : words;
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
 }
 
 static void begin_line(FILE *file, int indent, bool *fresh)
@@ -284,6 +287,106 @@ void frames_print_json(FILE *file, struct jst_value stack)
 	}
 	fputc(']', file);
 }
+
+/* ---- texts ---- */
+
+static void write_names(FILE *stream, const struct frame *frame, const char **separator)
+{
+	for (uint32_t i = frame->names; i-- > 0;) {
+		const struct frame_name *name = &frame->name[i];
+
+		fprintf(stream, "%s%s", *separator, name->function);
+		*separator = ";";
+		if (name->file)
+			fprintf(stream, " %s:%d", base_name(name->file), name->line);
+		else if (frame->module)
+			fprintf(stream, " %s", base_name(frame->module));
+	}
+	if (!frame->names)
+		fprintf(stream, "%s%s%s0x%" PRIx64, *separator, frame->module ? base_name(frame->module) : "", frame->module ? "+" : "", frame->offset);
+	*separator = ";";
+}
+
+static struct jst_value write_stack(struct jst_value stack)
+{
+	const char *separator = "";
+	char *text;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+
+	if (!stream)
+		abort();
+	for (uint32_t i = shown(stack); i-- > 0;) {
+		const struct frame *frame = frame_at(stack, i);
+
+		if (frame) {
+			write_names(stream, frame, &separator);
+			continue;
+		}
+		fprintf(stream, "%s…", separator);
+		separator = ";";
+	}
+	fclose(stream);
+	return jst_value_string(text, (uint32_t)size);
+}
+
+/* Where the number of a stack is remembered that has, or whose text has, these bytes. */
+static uint64_t *stack_by(const char *what, struct jst_value bytes)
+{
+	char *key;
+	size_t size;
+	FILE *stream = open_memstream(&key, &size);
+
+	if (!stream)
+		abort();
+	fputs(what, stream);
+	fwrite(bytes.s, 1, bytes.length, stream);
+	fclose(stream);
+	uint64_t *number = find(key, size);
+
+	free(key);
+	return number;
+}
+
+struct jst_value frames_text(struct jst_value stack)
+{
+	uint64_t *number = stack_by("stack:", stack);
+
+	if (!number)
+		return jst_value_nil();
+	if (*number)
+		return stacks[2 * (*number - 1) + 1];
+	if (stack_count == stack_room)
+		stacks = message_resize(stacks, 2 * (stack_room = stack_room ? stack_room * 2 : 64), sizeof(*stacks));
+	stacks[2 * stack_count] = jst_value_stack(message_copy(stack.s, stack.length), stack.length);
+	stacks[2 * stack_count + 1] = write_stack(stack);
+	*number = ++stack_count;
+
+	const struct jst_value text = stacks[2 * stack_count - 1];
+
+	/* A stack that looks the same, but for a mark that is not shown, may have come first. */
+	number = stack_by("text:", text);
+	if (number && !*number)
+		*number = stack_count;
+	return text;
+}
+
+bool frames_restore(struct jst_value *values, uint32_t value_count)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; stack_count && i < value_count; i++) {
+		const uint64_t *number = values[i].kind == JST_STRING ? stack_by("text:", values[i]) : NULL;
+
+		if (!number || !*number)
+			continue;
+		values[i] = stacks[2 * (*number - 1)];
+		any = true;
+	}
+	return any;
+}
+
+/* ---- order ---- */
 
 static int compare_text(const char *a, const char *b)
 {

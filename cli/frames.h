@@ -7,6 +7,7 @@
 #ifndef FRAMES_H
 #define FRAMES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -45,6 +46,18 @@ void frames_print(FILE *file, struct jst_value stack, int indent, bool fresh);
  *     {"cut":true}                                                                          at the end: there are, or may be, further frames
  */
 void frames_print_json(FILE *file, struct jst_value stack);
+
+/*
+ * What clauses of the CLI see of a stack, since they compute with texts: its frames in one line, outermost first, as the tools that draw flame graphs read them.
+ *
+ *     main server.c:120;handle server.c:42
+ *
+ * The text belongs to the table; nil where that is full.
+ */
+struct jst_value frames_text(struct jst_value stack);
+
+/* Puts the stack in the place of each text among the values that frames_text() gave for one. False: there was none. */
+bool frames_restore(struct jst_value *values, uint32_t count);
 
 /* An order of stacks by what is shown: < 0, 0, > 0. */
 int frames_compare(struct jst_value a, struct jst_value b);

@@ -167,7 +167,7 @@ const struct jst_result *results_get(const struct results *results, uint32_t agg
 	return at ? &table->entry[at - 1]->result : NULL;
 }
 
-const struct jst_result *results_seek(const struct results *results, uint32_t aggregation, const struct jst_value *keys, uint32_t string_size)
+static const struct jst_result *seek(const struct results *results, uint32_t aggregation, const struct jst_value *keys, uint32_t string_size)
 {
 	const uint32_t count = results->table[aggregation].decl.keys, size = jst_key_size(keys, count, string_size);
 	_Alignas(8) unsigned char small[512];
@@ -178,6 +178,18 @@ const struct jst_result *results_seek(const struct results *results, uint32_t ag
 	if (key != small)
 		free(key);
 	return result;
+}
+
+const struct jst_result *results_seek(const struct results *results, uint32_t aggregation, const struct jst_value *keys, uint32_t string_size)
+{
+	const struct jst_result *result = seek(results, aggregation, keys, string_size);
+	const uint32_t count = results->table[aggregation].decl.keys;
+	struct jst_value stacks[JST_MAX_KEYS];
+
+	if (result || !count)
+		return result;
+	memcpy(stacks, keys, count * sizeof(*keys));
+	return frames_restore(stacks, count) ? seek(results, aggregation, stacks, string_size) : NULL;
 }
 
 void results_merge(struct results *to, const struct results *from)

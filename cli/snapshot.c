@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frames.h"
 #include "messages.h"
 
 /* The keys of an aggregation in the order of print; entry is NULL until somebody asks. */
@@ -89,6 +90,10 @@ bool snapshot_keys(struct snapshot *snapshot, uint32_t aggregation, int64_t rank
 
 	if (rank < 0 || rank >= ranking->count)
 		return false;
-	memcpy(keys, ranking->entry[rank].keys, results_decl(snapshot->totals, aggregation)->keys * sizeof(*keys));
+	for (uint32_t i = 0; i < results_decl(snapshot->totals, aggregation)->keys; i++) {
+		const struct jst_value key = ranking->entry[rank].keys[i];
+
+		keys[i] = key.kind == JST_STACK ? frames_text(key) : key;
+	}
 	return true;
 }

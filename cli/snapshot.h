@@ -17,7 +17,7 @@ void snapshot_free(struct snapshot *snapshot);
 /* The run of a clause is over: forgets the orders. */
 void snapshot_end(struct snapshot *snapshot);
 
-/* As struct jst_host (session.h) asks for them; strings belong to the totals. */
+/* As struct jst_host (session.h) asks for them; strings belong to the totals. Stacks are texts here, and are found by them: frames.h. */
 struct jst_value snapshot_value(const struct snapshot *snapshot, uint32_t aggregation, const struct jst_value *keys);
 struct jst_value snapshot_quantile(const struct snapshot *snapshot, uint32_t aggregation, const struct jst_value *keys, double q, uint32_t *cost);
 uint32_t snapshot_count(struct snapshot *snapshot, uint32_t aggregation);

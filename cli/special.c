@@ -16,7 +16,7 @@
 #include "verify.h"
 
 /* STRINGS: for those that one run of a clause makes, beyond what a clause in a target has: it may loop over many keys. */
-enum { MEMORY = 64 << 20, RING = 1 << 20, STRINGS = 32 << 20, SLOT = 0 };
+enum { MEMORY = 64 << 20, RING = 1 << 20, STRINGS = 32 << 20, STACK_TEXT = 64 << 10, SLOT = 0 };
 
 struct specials {
 	const struct compiled *compiled;
@@ -26,6 +26,7 @@ struct specials {
 	_Atomic uint64_t tails[JST_SLOTS];
 	struct jst_runner runner;
 	struct jst_host host;
+	uint32_t key_size;                /* where targets cut strings, bytes */
 	struct snapshot *snapshot;        /* NULL: nothing to read */
 	void (*execute)(void *context, const struct record *record, const struct record_source *source); /* of the clause that runs */
 	void *context;
@@ -139,6 +140,11 @@ struct specials *special_new(const struct compiled *compiled, uint32_t budget, u
 	}
 
 	struct specials *special = message_allocate(1, sizeof(*special));
+	/* The text of a stack is longer than what targets keep of a string. */
+	const uint32_t key_size = string_size;
+
+	if (compiled->stacks)
+		string_size = STACK_TEXT;
 	const uint32_t work_size = jst_session_work_size(string_size) + 2 * STRINGS;
 	const size_t minimum = jst_memory_minimum(program, RING) + MEMORY;
 
@@ -162,6 +168,7 @@ struct specials *special_new(const struct compiled *compiled, uint32_t budget, u
 	special->session.work_size = work_size;
 	special->session.budget = budget;
 	special->session.string_size = string_size;
+	special->key_size = key_size;
 	special->host = (struct jst_host){ .context = special, .value = read_value, .quantile = read_quantile, .count = read_count, .keys = read_keys, .drain = drain };
 	special->session.host = &special->host;
 	fill_header(special);
@@ -191,7 +198,7 @@ void special_free(struct specials *special)
 void special_watch(struct specials *special, const struct results *totals, int64_t (*elapsed)(void *context, uint32_t aggregation), void *context)
 {
 	snapshot_free(special->snapshot);
-	special->snapshot = snapshot_new(totals, special->session.string_size, elapsed, context);
+	special->snapshot = snapshot_new(totals, special->key_size, elapsed, context);
 }
 
 void special_run(struct specials *special, uint32_t clause, const char *name, const struct special_event *event,

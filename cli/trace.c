@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "crew.h"
+#include "frames.h"
 #include "gather.h"
 #include "messages.h"
 #include "open.h"
@@ -82,8 +83,14 @@ static void print_aggregation(struct trace *trace, uint32_t aggregation, enum re
 static void print_entry(struct trace *trace, uint32_t aggregation, const struct jst_value *keys)
 {
 	const struct jst_result *result = results_seek(trace->totals, aggregation, keys, trace->options->string_size);
+	const uint32_t count = results_decl(trace->totals, aggregation)->keys;
+	struct jst_value shown[JST_MAX_KEYS];
 
-	results_print_entry(trace->output, trace->totals, aggregation, keys, result, elapsed_of(trace, aggregation));
+	/* A stack came back as its text. */
+	for (uint32_t i = 0; i < count; i++)
+		shown[i] = keys[i];
+	frames_restore(shown, count);
+	results_print_entry(trace->output, trace->totals, aggregation, shown, result, elapsed_of(trace, aggregation));
 }
 
 /* How many rows print shows at most; -1: all. */

@@ -199,8 +199,18 @@ trace shapes -p "${pid_of[two]}" -e 'work:end < @h[stack(1), id] = hist(id); @s[
 attached shapes "${pid_of[two]}"
 order two middle 2
 stop_trace
-has shapes "@h[1]" "    inner  program.c:$inner" "  1 .. 2 |"
+has shapes "@h[stack, 1]" "    inner  program.c:$inner" "  1 .. 2 |"
 grep -q '^ *2  *1  ' "$work/shapes.out" || fail "no row of statistics"
+
+# A clause of the CLI sees a stack as a line, outermost frame first, and finds its entry by that.
+trace folded -p "${pid_of[two]}" -e 'work:end < @a[stack(), 1] = count() > END { for ($stack, $one, $n : @a) { if ($stack ~ "*;middle*") { printf("%s %d %d\n", $stack, $n, @a[$stack, 1]); print(@a[$stack, $one]); } } clear(@a); }'
+attached folded "${pid_of[two]}"
+order two middle 5
+order two deep 50
+stop_trace
+grep -q "main program.c:$main_line;middle program.c:$middle;inlined program.c:$inlined;inner program.c:$inner 5 5\$" "$work/folded.out" || fail "no folded stack"
+has folded "@a[stack, 1]: 5" "    inner  program.c:$inner"
+grep -q deep "$work/folded.out" && fail "a stack that does not match was printed"
 
 # Without symbols, the place in the file; without frame pointers, whatever the register holds: no harm, the innermost frame is right.
 program bare stripped

@@ -135,6 +135,35 @@ START_TEST(test_print)
 }
 END_TEST
 
+/* Stacks as the clauses of the CLI see them, and back. */
+START_TEST(test_text)
+{
+	const struct frame handle = { .module = "/x/server", .names = 2, .name = { { "parse", "/src/parse.c", 12 }, { "handle", "/src/server.c", 120 } } };
+	const struct frame start = { .module = "/x/server", .names = 1, .name = { { "main", "/src/main.c", 7 } } }, bare = { .module = "/lib/libc.so.6", .offset = 0x1234 };
+	const uint64_t h = frames_add(&handle), m = frames_add(&start), b = frames_add(&bare);
+	const uint64_t whole[] = { h, m }, cut[] = { h, b, 0 }, marked[] = { h, m, 0 };
+	const struct jst_value text = frames_text(stack_of(whole, 2)), other = frames_text(stack_of(cut, 3));
+
+	ck_assert_str_eq(text.s, "main main.c:7;handle server.c:120;parse parse.c:12");
+	ck_assert_uint_eq(text.length, strlen(text.s));
+	ck_assert_str_eq(other.s, "…;libc.so.6+0x1234;handle server.c:120;parse parse.c:12");
+	ck_assert_ptr_eq(frames_text(stack_of(whole, 2)).s, text.s);
+	/* The same to look at: the first one is what the text stands for. */
+	ck_assert_str_eq(frames_text(stack_of(marked, 3)).s, text.s);
+
+	struct jst_value values[] = { jst_value_int(1), other, jst_value_string("main", 4), text, jst_value_nil() };
+
+	ck_assert(frames_restore(values, 5));
+	ck_assert_int_eq(values[0].i, 1);
+	ck_assert_uint_eq(values[1].kind, JST_STACK);
+	ck_assert_mem_eq(values[1].s, cut, sizeof(cut));
+	ck_assert_uint_eq(values[2].kind, JST_STRING);
+	ck_assert_uint_eq(values[3].length, sizeof(whole));
+	ck_assert_mem_eq(values[3].s, whole, sizeof(whole));
+	ck_assert(!frames_restore(values, 5));
+}
+END_TEST
+
 /* Nothing is known of whose stack it is: the addresses themselves. */
 START_TEST(test_without_mappings)
 {
@@ -246,6 +275,7 @@ int main(void)
 	tcase_add_test(tests, test_demangle);
 	tcase_add_test(tests, test_bomb);
 	tcase_add_test(tests, test_print);
+	tcase_add_test(tests, test_text);
 	tcase_add_test(tests, test_without_mappings);
 	tcase_add_test(tests, test_symbols);
 	tcase_add_test(tests, test_hostile_files);
