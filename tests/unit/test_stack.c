@@ -307,7 +307,7 @@ START_TEST(test_real)
 	ck_assert(has_return_into((const void *)walk_in_thread));
 	/* … and one whose stack is the caller's. */
 	pthread_attr_t attributes;
-	const size_t size = 256 << 10;
+	const size_t size = 4 << 20; /* sanitizers take a megabyte of it */
 	void *own = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	real_count = 0;
