@@ -25,7 +25,7 @@ typedef uint32_t jst_ref; /* offset / 8 from the start of the memory; 0: none */
 
 enum {
 	JST_MEMORY_MAGIC = 0x4d54534a, /* "JSTM" */
-	JST_MEMORY_VERSION = 1,
+	JST_MEMORY_VERSION = 2,
 	JST_SLOTS = 8192,          /* threads that can be told apart at one time */
 	JST_CHUNK_MIN = 4 << 10,   /* a bank's first chunk of cells … */
 	JST_CHUNK_MAX = 64 << 10,  /* … each next one twice as large up to this … */

@@ -20,7 +20,7 @@
 
 enum {
 	JST_PROGRAM_MAGIC = 0x5053544a, /* "JTSP" */
-	JST_PROGRAM_VERSION = 1,
+	JST_PROGRAM_VERSION = 2,
 	JST_PROGRAM_MAX_SIZE = 1 << 20,
 	JST_MAX_REGISTERS = 128,
 	JST_MAX_KEYS = 8,         /* of a map or aggregation; a self. variable counts its hidden key */
