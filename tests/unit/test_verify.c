@@ -229,7 +229,7 @@ START_TEST(the_bytes_as_a_whole)
 	refuse_bytes(program, size, "magic");
 	program->magic--;
 	program->version++;
-	refuse_bytes(program, size, "format 2 is not known");
+	refuse_bytes(program, size, "format 3 is not known");
 	free(program);
 	free(shifted);
 	free(large);
