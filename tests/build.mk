@@ -70,7 +70,8 @@ tests: $(unit-tests) $(stress-tests) $(differential-test)
 
 # ---- running them ----
 
-sanitizer-options := ASAN_OPTIONS=abort_on_error=0:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=0:exitcode=66
+# What hangs is ended; what is only slow, under a tool and beside other tests, is not.
+sanitizer-options := CK_TIMEOUT_MULTIPLIER=8 ASAN_OPTIONS=abort_on_error=0:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=0:exitcode=66
 variant-name := $(if $(VARIANT),$(VARIANT) )
 
 .PHONY: force
@@ -81,7 +82,7 @@ $(B)/check/stress/%.result: $(B)/tests/stress/% force
 $(B)/check/differential/%.result: $(B)/tests/differential/% force
 	@$(sanitizer-options) tests/tally.sh $@ '$(variant-name)differential/$*' $< $(DIFFERENTIAL)
 build/check/valgrind/%.result: build/tests/unit/% force
-	@CK_EXCLUDE_TAGS=seccomp tests/tally.sh $@ 'valgrind unit/$*' valgrind -q --error-exitcode=9 --child-silent-after-fork=no $<
+	@CK_TIMEOUT_MULTIPLIER=8 CK_EXCLUDE_TAGS=seccomp tests/tally.sh $@ 'valgrind unit/$*' valgrind -q --error-exitcode=9 --child-silent-after-fork=no $<
 build/check/golden.result: programs force
 	@tests/tally.sh --live $@ golden tests/golden/run
 build/check/e2e/%.result: tests/e2e/%.sh programs force
