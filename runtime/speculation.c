@@ -197,12 +197,24 @@ static bool take_with(struct jst_memory *memory, struct jst_slot *slot, struct j
 	return false;
 }
 
-/* The entry of the set that has the key, or else a free one, or else the oldest; of those that nobody is in. NULL: there is none. */
-static struct jst_speculation *choose(const struct jst_memory *memory, struct jst_speculation *set, const struct jst_speculation_key *key)
-{
-	struct jst_speculation *chosen = NULL;
-	int64_t least = 0;
+/* What may be given up for another key: an entry as it was when it was found to be the oldest. */
+struct oldest {
+	struct jst_speculation *entry; /* NULL: nothing may */
+	struct jst_speculation_key key;
+	int64_t begun;
+};
 
+static bool is_still(const struct oldest *oldest, const struct jst_speculation *entry)
+{
+	return oldest->entry == entry && has_key(entry, &oldest->key) && atomic_load_explicit(&entry->begun, memory_order_relaxed) == oldest->begun;
+}
+
+/* The entry of the set that has the key, or else a free one, or else the oldest, which is then in *oldest too; of those that nobody is in. NULL: there is none. */
+static struct jst_speculation *choose(const struct jst_memory *memory, struct jst_speculation *set, const struct jst_speculation_key *key, struct oldest *oldest)
+{
+	struct oldest found = { .entry = NULL };
+
+	*oldest = found;
 	for (unsigned i = 0; i < JST_SPECULATION_WAYS; i++) {
 		if (has_key(&set[i], key))
 			return &set[i];
@@ -215,30 +227,32 @@ static struct jst_speculation *choose(const struct jst_memory *memory, struct js
 			continue;
 		if (is_free(&set[i]))
 			return &set[i];
-		if (!chosen || begun < least) {
-			chosen = &set[i];
-			least = begun;
+		if (!found.entry || begun < found.begun) {
+			const struct jst_speculation_key its = { { atomic_load_explicit(&set[i].key[0], memory_order_relaxed), atomic_load_explicit(&set[i].key[1], memory_order_relaxed) } };
+
+			found = (struct oldest){ .entry = &set[i], .key = its, .begun = begun };
 		}
 	}
-	return chosen;
+	*oldest = found;
+	return found.entry;
 }
 
 /* The entry of the key, begun now if there is none; the slot's until give(). NULL: others are in the way, which was counted. */
 static struct jst_speculation *open_entry(struct jst_memory *memory, struct jst_slot *slot, struct jst_speculation *set, const struct jst_speculation_key *key, int64_t now)
 {
 	for (unsigned attempt = 0; attempt < TRIES; attempt++) {
+		struct oldest oldest;
+
 		relax(attempt);
-		struct jst_speculation *entry = choose(memory, set, key);
-		const uint64_t seen = entry ? atomic_load_explicit(&entry->key[0], memory_order_relaxed) : 0;
-		const int64_t begun = entry ? atomic_load_explicit(&entry->begun, memory_order_relaxed) : 0;
+		struct jst_speculation *entry = choose(memory, set, key, &oldest);
 
 		if (!entry || !take(memory, slot, entry))
 			continue;
 		if (has_key(entry, key))
 			return entry;
 		if (!is_free(entry)) {
-			/* Only what was chosen is given up, not what has begun there meanwhile. */
-			if (atomic_load_explicit(&entry->key[0], memory_order_relaxed) != seen || atomic_load_explicit(&entry->begun, memory_order_relaxed) != begun) {
+			/* Only what was found to be the oldest is given up, not what has begun meanwhile in an entry that had the key or was free. */
+			if (!is_still(&oldest, entry)) {
 				give(entry);
 				continue;
 			}
