@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent_wait.h"
 #include "jstrace.h"
 #include "process.h"
 #include "sites.h"
@@ -161,6 +162,7 @@ int main(void)
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
 
+	wait_for_agent();
 	srunner_run_all(runner, CK_ENV);
 	const int failed = srunner_ntests_failed(runner);
 

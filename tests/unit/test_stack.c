@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "agent_wait.h"
 #include "machine.h"
 #include "process.h"
 #include "stacks.h"
@@ -418,6 +419,7 @@ int main(void)
 	/* The library's thread runs already, and TSan allows no further ones in a child then. */
 	if (UNDER_TSAN)
 		srunner_set_fork_status(runner, CK_NOFORK);
+	wait_for_agent();
 	srunner_run_all(runner, CK_ENV);
 	const int failed = srunner_ntests_failed(runner);
 

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent_wait.h"
 #include "process.h"
 #include "quiesce.h"
 #include "thread.h"
@@ -244,6 +245,7 @@ START_TEST(test_fork)
 	int status;
 
 	jst_thread_leave(thread);
+	wait_for_agent();
 	const pid_t pid = fork();
 
 	if (pid == 0) {
@@ -263,8 +265,7 @@ START_TEST(test_vfork)
 	static struct jst_thread *volatile got;
 	int status;
 
-	while (!jst_process->pid)
-		usleep(1000); /* the agent of this child of fork() sets it */
+	wait_for_agent(); /* of this child of fork(): it sets jst_process->pid */
 	got = (struct jst_thread *)&got;
 	const pid_t pid = vfork();
 
@@ -304,6 +305,7 @@ int main(void)
 	if (UNDER_TSAN)
 		srunner_set_fork_status(runner, CK_NOFORK);
 
+	wait_for_agent();
 	srunner_run_all(runner, CK_ENV);
 	const int failed = srunner_ntests_failed(runner);
 
