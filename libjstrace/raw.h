@@ -32,6 +32,11 @@ static inline ssize_t jst_raw_read(int fd, void *buffer, size_t size)
 	return syscall(SYS_read, fd, buffer, size);
 }
 
+static inline ssize_t jst_raw_write(int fd, const void *bytes, size_t size)
+{
+	return syscall(SYS_write, fd, bytes, size);
+}
+
 static inline int jst_raw_memfd(const char *name, unsigned flags)
 {
 	return (int)syscall(SYS_memfd_create, name, flags);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "memfd.h"
 #include "process.h"
 #include "raw.h"
 
@@ -108,37 +109,69 @@ static bool is_top(const uintptr_t *words, uintptr_t here)
 	return high > here && high <= own_high && size < high && (high - size) % PAGE == 0 && high - size >= own_low && high - size < here && guard % PAGE == 0 && guard < size;
 }
 
-/* Where the words are; only a single place counts. */
-static bool search(enum jst_stack_form form, uintptr_t thread)
+/* A copy of what lies between first and last, as far as that can be read. Returns its bytes. The kernel copies: what is behind the control block is not ours. It may be a guard page of another stack, which the mappings
+ * need not show, and it may be unmapped while we look. */
+static size_t copy_control(int fd, uintptr_t first, uintptr_t last)
 {
-	const uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-#if defined(__x86_64__)
-	const uintptr_t first = thread, last = thread + CONTROL_MOST < own_high ? thread + CONTROL_MOST : own_high;
-#else
-	const uintptr_t first = thread - CONTROL_MOST > here ? thread - CONTROL_MOST : here, last = thread;
-#endif
-	uint32_t found = 0;
+	uintptr_t at = first;
 
-	for (uintptr_t at = (first + 7) & ~(uintptr_t)7; at + 3 * sizeof(uintptr_t) <= last; at += sizeof(uintptr_t)) {
-		const uintptr_t *words = (const uintptr_t *)at;
+	while (at < last) {
+		const size_t part = PAGE - at % PAGE < last - at ? PAGE - at % PAGE : last - at;
+
+		if (jst_raw_write(fd, (const void *)at, part) != (ssize_t)part)
+			break;
+		at += part;
+	}
+	return at - first;
+}
+
+/* Where the words are in size bytes of a copy that begins at offset from the thread pointer; only a single place counts. */
+static bool search(enum jst_stack_form form, const unsigned char *copy, size_t size, int32_t offset)
+{
+	const uintptr_t here = (uintptr_t)__builtin_frame_address(0), thread = jst_thread_pointer();
+	uint32_t found = 0;
+	int32_t bounds = 0;
+
+	for (size_t at = 0; at + 3 * sizeof(uintptr_t) <= size; at += sizeof(uintptr_t)) {
+		const uintptr_t *words = (const uintptr_t *)(const void *)(copy + at);
 
 		if (form == JST_STACK_BLOCK ? !is_block(words, here, thread) : !is_top(words, here))
 			continue;
 		found++;
-		known.form = form;
-		known.bounds = (int32_t)(intptr_t)(at - thread);
+		bounds = offset + (int32_t)at;
 	}
-	return found == 1;
+	if (found != 1)
+		return false;
+	/* Only when it is sure, and the form last: a process that is forked meanwhile goes by what it finds here. */
+	known.bounds = bounds;
+	atomic_thread_fence(memory_order_release);
+	known.form = form;
+	return true;
 }
 
 static void learn_bounds(void)
 {
-	const uintptr_t thread = jst_thread_pointer();
+	const uintptr_t thread = jst_thread_pointer(), here = (uintptr_t)__builtin_frame_address(0);
+#if defined(__x86_64__)
+	const uintptr_t first = thread, last = thread + CONTROL_MOST;
+#else
+	const uintptr_t first = thread - here > CONTROL_MOST ? thread - CONTROL_MOST : (here + 7) & ~(uintptr_t)7, last = thread;
+#endif
+	int fd;
 
-	if (thread < own_low || thread >= own_high || search(JST_STACK_BLOCK, thread) || search(JST_STACK_TOP, thread))
+	if (thread < here || thread >= own_high)
 		return;
-	known.form = JST_STACK_UNKNOWN;
-	known.bounds = 0;
+	void *copy = jst_memfd_map("jstrace-control", CONTROL_MOST, PROT_READ, &fd);
+
+	if (!copy)
+		return;
+	const size_t size = copy_control(fd, first, last);
+	const int32_t offset = (int32_t)(intptr_t)(first - thread);
+
+	if (!search(JST_STACK_BLOCK, copy, size, offset))
+		search(JST_STACK_TOP, copy, size, offset);
+	munmap(copy, CONTROL_MOST);
+	jst_raw_close(fd);
 }
 
 bool jst_stacks_refresh(void)

@@ -322,6 +322,29 @@ START_TEST(test_real)
 }
 END_TEST
 
+/* What lies above the agent's control block is not its own: here pages that cannot be read although they are part of its mapping, as where a thread's guard is made by MADV_GUARD_INSTALL. */
+START_TEST(test_hidden_guard)
+{
+	enum { STACK = 4 << 20, ABOVE = 64 << 10, GUARD_INSTALL = 102 };
+	pthread_attr_t attributes;
+	pthread_t thread;
+	unsigned char *own = mmap(NULL, STACK + ABOVE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert(own != MAP_FAILED);
+	/* An older kernel has none to hide. */
+	if (madvise(own + STACK, ABOVE, GUARD_INSTALL) == 0) {
+		ck_assert(jst_process_make());
+		pthread_attr_init(&attributes);
+		ck_assert_int_eq(pthread_attr_setstack(&attributes, own, STACK), 0);
+		ck_assert_int_eq(pthread_create(&thread, &attributes, refresh, NULL), 0);
+		pthread_join(thread, NULL);
+		pthread_attr_destroy(&attributes);
+		ck_assert_uint_ne(atomic_load(&jst_process->stack_map.form), JST_STACK_UNKNOWN);
+	}
+	munmap(own, STACK + ABOVE);
+}
+END_TEST
+
 START_TEST(test_alternate_stack)
 {
 	pthread_t thread;
@@ -411,6 +434,7 @@ int main(void)
 	tcase_add_test(made, test_function);
 	tcase_set_timeout(made, 60);
 	suite_add_tcase(suite, made);
+	tcase_add_test(live, test_hidden_guard); /* first: what is found is kept, where tests have no process of their own */
 	tcase_add_test(live, test_real);
 	tcase_add_test(live, test_alternate_stack);
 	suite_add_tcase(suite, live);
