@@ -92,8 +92,8 @@ __attribute__((no_sanitize_address, no_sanitize_thread)) static void climb(const
 			walk->strange = true;
 			return;
 		}
-		/* The library's own function may stand between the innermost address and its frame. */
-		if (address != walk->addresses[0]) {
+		/* The library's own function may stand between the innermost address and its frame; once, so that the walk ends soon whatever lies on the stack. */
+		if (low != (uintptr_t)(innermost + 1) || address != walk->addresses[0]) {
 			if (walk->count == walk->most)
 				return;
 			walk->addresses[walk->count++] = address;

@@ -93,6 +93,12 @@ START_TEST(test_own_frame)
 	put(128, 0, CODE + 2);
 	ck_assert_uint_eq(walk(64), 2);
 	ck_assert_uint_eq(addresses[1], CODE + 2);
+
+	/* Not a whole stack of them, which would keep the walk for as long as that is. */
+	for (uint32_t at = 0; at < SIZE; at += 64)
+		put(at, at + 64, CODE + 1);
+	ck_assert_uint_eq(walk(8), 8);
+	ck_assert(more);
 }
 END_TEST
 
