@@ -17,8 +17,9 @@ static inline void jst_thread_leave(struct jst_thread *thread)
 {
 	const uint64_t sequence = atomic_load_explicit(&thread->sequence, memory_order_relaxed);
 
-	/* Pairs with the acquire in quiesce.c: what the event did has been done before the agent frees. */
-	atomic_store_explicit(&thread->sequence, sequence + 1, memory_order_release);
+	/* Even, also where an event inside this one, in a signal handler on a stack that nobody told of, took it for abandoned and made it so: one more would be odd, and the thread inside for ever. Pairs with the acquire in quiesce.c: what the event did has
+	 * been done before the agent frees. */
+	atomic_store_explicit(&thread->sequence, (sequence | 1) + 1, memory_order_release);
 	atomic_signal_fence(memory_order_seq_cst);
 	/* Last: a signal handler's siglongjmp() between the two stores must not leave an odd sequence without its frame, which would count as inside for ever. */
 	atomic_store_explicit(&thread->frame, UINTPTR_MAX, memory_order_relaxed);

@@ -51,10 +51,12 @@ static inline void enter(struct jst_slot *slot, uint32_t count)
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
-static inline void leave(struct jst_slot *slot, uint32_t count)
+static inline void leave(struct jst_slot *slot)
 {
-	/* Pairs with the acquire in speculation.c: whoever sees the event over sees all that it did. */
-	atomic_store_explicit(&slot->inside, count, memory_order_release);
+	const uint32_t inside = atomic_load_explicit(&slot->inside, memory_order_relaxed);
+
+	/* Even and never less, also where an event inside this one took it for abandoned. Pairs with the acquire in speculation.c: whoever sees the event over sees all that it did. */
+	atomic_store_explicit(&slot->inside, (inside | 1) + 1, memory_order_release);
 }
 
 static inline void prepare(struct jst_run *run, struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words)
@@ -94,7 +96,7 @@ static inline void run_clauses(struct jst_session *session, const struct jst_run
 	prepare(&run, session, runner, binding, words);
 	for (uint32_t i = 0; i < count; i++)
 		jst_vm_run(&run, &clauses[clause[i]]);
-	leave(slot, inside + 2);
+	leave(slot);
 }
 
 void jst_session_event(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words)

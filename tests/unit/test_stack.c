@@ -418,6 +418,14 @@ START_TEST(test_function)
 	ck_assert_uint_eq(value.length, 8);
 	memcpy(words, value.s, 8);
 	ck_assert_uint_eq(words[0], 0);
+
+	/* Where it leads nowhere near, as after an event in a signal handler that took this one for abandoned: it is not followed. */
+	m.runner.frame = &frame;
+	for (unsigned i = 0; i < 2; i++) {
+		frame = i ? UINTPTR_MAX : (uintptr_t)(stack + SIZE);
+		machine_fire(&m);
+		ck_assert_uint_eq(machine_register(&m, 0).length, 8);
+	}
 	ck_assert_uint_eq(machine_losses(&m), 0);
 	machine_close(&m);
 }

@@ -105,6 +105,22 @@ START_TEST(test_jump)
 }
 END_TEST
 
+/* An event that goes on after another took it for abandoned, as one in a handler on an alternate stack does that is not to be seen there (SS_AUTODISARM): the thread is outside behind both. */
+START_TEST(test_not_abandoned)
+{
+	struct jst_thread *thread = enter_deeper();
+
+	ck_assert_ptr_eq(jst_thread_enter(frame(), 0), thread);
+	jst_thread_leave(thread);
+	ck_assert(!jst_thread_inside());
+	jst_thread_leave(thread);
+	ck_assert(!jst_thread_inside());
+	ck_assert_ptr_eq(enter_deeper(), thread);
+	jst_thread_leave(thread);
+	ck_assert(!jst_thread_inside());
+}
+END_TEST
+
 static void enter_inside(int signal)
 {
 	(void)signal;
@@ -291,6 +307,7 @@ int main(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, test_enter);
 	tcase_add_test(tests, test_nested);
+	tcase_add_test(tests, test_not_abandoned);
 	if (!UNDER_TSAN) {
 		tcase_add_test(tests, test_jump);
 		tcase_add_test(tests, test_alternate_stack);
