@@ -11,6 +11,7 @@
  *   - An owner that gave the entry back is not robbed. Each event ends, in whatever way, with a release store of `inside`, behind everything the event did. Whoever acquires a later count than that in the word thus comes
  *     after the owner's last store to the entry. If that gave the entry back, the swap from the word he saw finds another and fails: counts do not come back, so neither does the word.
  *   - For the same reason what the one who left had written is written, and may be written again by who takes over. It may be anything, so the entry is emptied, which counts as a speculation given up.
+ *   - libjstrace/thread.c may, for all that, take an event for left that is not. Then two are in an entry at once, and what lies there may be anything. So every use of it keeps to the entry's room and ends.
  *
  * A thread that left an event and fires no probe any more keeps `inside` as it was, and the entry with it, until its slot is another's. That is an entry of a set for each such thread.
  *
@@ -290,11 +291,12 @@ bool jst_speculation_hold(struct jst_memory *memory, struct jst_slot *slot, cons
 
 	if (!entry)
 		return false;
-	const bool fits = size <= table->room - entry->used;
+	const uint32_t used = entry->used;
+	const bool fits = used <= table->room && size <= table->room - used;
 
 	if (fits) {
-		jst_record_encode(memory, slot, records_of(table, entry) + entry->used, (uint32_t)size, *record, values, count);
-		entry->used += (uint32_t)size;
+		jst_record_encode(memory, slot, records_of(table, entry) + used, (uint32_t)size, *record, values, count);
+		entry->used = used + (uint32_t)size;
 		entry->records++;
 	} else {
 		jst_slot_lose(slot, JST_LOSS_HELD);
@@ -312,11 +314,16 @@ uint32_t jst_speculation_commit(struct jst_memory *memory, struct jst_slot *slot
 	for (unsigned i = 0; i < JST_SPECULATION_WAYS; i++) {
 		if (!take_with(memory, slot, &set[i], key))
 			continue;
-		const unsigned char *at = records_of(table, &set[i]), *end = at + set[i].used;
+		const unsigned char *at = records_of(table, &set[i]), *end = at + (set[i].used < table->room ? set[i].used : table->room);
 		uint32_t size;
 
 		for (; at < end; at += size) {
 			memcpy(&size, at, sizeof(size)); /* the first word of a record */
+			/* As at the head of this file: if it was an owner at work that was taken for gone, two wrote here. */
+			if (size < sizeof(struct jst_record) || size > end - at) {
+				jst_slot_lose(slot, JST_LOSS_HELD);
+				break;
+			}
 			jst_ring_append(memory, slot, tails, at, size);
 			copied += size;
 		}

@@ -485,6 +485,36 @@ START_TEST(an_abandoned_entry_is_taken_over)
 }
 END_TEST
 
+/* What two threads in one entry may leave behind: no step leads out of it, and none leads nowhere. */
+START_TEST(a_ruined_entry_ends)
+{
+	const uint32_t sizes[] = { 0, 8, sizeof(struct jst_record) - 8, RECORD_SIZE + 8, UINT32_MAX, 1U << 31 };
+	const uint32_t uses[] = { table->room + 8, UINT32_MAX, UINT32_MAX - RECORD_SIZE + 1 };
+	uint64_t ruined = 0;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		hold(key(1), 1);
+		hold(key(1), 2);
+		const struct jst_speculation *entry = entry_of(key(1));
+
+		memcpy((unsigned char *)&table->entries[(size_t)table->sets * JST_SPECULATION_WAYS] + (size_t)(entry - table->entries) * table->room + RECORD_SIZE, &sizes[i], sizeof(sizes[i]));
+		ck_assert_uint_eq(commit(key(1)), RECORD_SIZE);
+		ck_assert_uint_eq(lost(JST_LOSS_HELD), ++ruined);
+		expect_shipped(1);
+		expect_no_more();
+	}
+	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
+		hold(key(2), 1);
+		entry_of(key(2))->used = uses[i];
+		ck_assert(!hold(key(2), 2));
+		ck_assert_uint_le(commit(key(2)), table->room);
+		ck_assert_ptr_null(entry_of(key(2)));
+		teardown();
+		setup();
+	}
+}
+END_TEST
+
 /* Where the machine has little memory left, no page of the table is touched for the first time. */
 START_TEST(nothing_is_held_where_memory_is_tight)
 {
@@ -524,6 +554,7 @@ int main(void)
 	tcase_add_test(tests, a_busy_entry_is_let_be);
 	tcase_add_test(tests, busy_entries_of_a_full_set);
 	tcase_add_test(tests, an_abandoned_entry_is_taken_over);
+	tcase_add_test(tests, a_ruined_entry_ends);
 	tcase_add_test(tests, nothing_is_held_where_memory_is_tight);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
