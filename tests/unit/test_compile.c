@@ -480,12 +480,18 @@ int main(void)
 	tcase_add_test(tests, hiding);
 	tcase_add_test(tests, many_errors);
 	tcase_add_test(tests, angle_bodies);
-	tcase_add_loop_test(tests, hostile_text, 0, 10);
-	tcase_add_loop_test(tests, damaged_text, 0, count);
 	tcase_add_test(tests, not_terminated);
 	tcase_add_test(tests, tables);
 	tcase_add_test(tests, suggestions);
 	suite_add_tcase(suite, tests);
+
+	TCase *slow = tcase_create("much text");
+
+	tcase_set_tags(slow, "slow"); /* minutes under valgrind: its part leaves these out */
+	tcase_set_timeout(slow, 60);
+	tcase_add_loop_test(slow, hostile_text, 0, 10);
+	tcase_add_loop_test(slow, damaged_text, 0, count);
+	suite_add_tcase(suite, slow);
 
 	SRunner *runner = srunner_create(suite);
 
