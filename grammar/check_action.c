@@ -98,6 +98,10 @@ static bool check_shape(struct checker *checker, const struct expression *call, 
 		if (!argument->label.text || prints)
 			continue;
 		diagnostics_add(checker->diagnostics, DIAGNOSTIC_NAMED_ARGUMENT, argument->label_at, row->name, argument->label.text);
+		if (row == &rows[ACTION_PRINT])
+			diagnostics_help(checker->diagnostics, "print(@a, top: 10, by: p99) sorts an aggregation");
+		else
+			diagnostics_help(checker->diagnostics, "expected %s", row->signature);
 		return false;
 	}
 	if (call->list.count >= (uint32_t)row->min && (row->max < 0 || call->list.count <= (uint32_t)row->max))

@@ -139,14 +139,17 @@ static bool take_exemplar(struct checker *checker, enum jst_aggregation function
 	return true;
 }
 
+/* Of those with one parameter, and of those with more. */
+static const char *const parameter_names[][3] = { { "bits" }, { "min", "max", "step" } };
+
 static bool take_parameter(struct checker *checker, const struct row *row, struct given *given, const struct argument *argument, uint32_t position)
 {
-	static const char *const names[][3] = { { "bits" }, { "min", "max", "step" } };
+	const char *const *names = parameter_names[row->parameters > 1];
 	struct jst_value value;
 
 	if (argument->label.text) {
 		for (position = 0; position < row->parameters; position++) {
-			if (!strcmp(names[row->parameters > 1][position], argument->label.text))
+			if (!strcmp(names[position], argument->label.text))
 				break;
 		}
 		if (position == row->parameters) {
@@ -155,7 +158,7 @@ static bool take_parameter(struct checker *checker, const struct row *row, struc
 		}
 	}
 	if (given->present[position]) {
-		diagnostics_add(checker->diagnostics, DIAGNOSTIC_DUPLICATE_NAME, argument->label.text ? argument->label_at : argument->value->at, names[row->parameters > 1][position]);
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_DUPLICATE_NAME, argument->label.text ? argument->label_at : argument->value->at, names[position]);
 		return false;
 	}
 	if (!tree_literal(argument->value, &value) || value.kind != JST_INT) {
@@ -167,6 +170,15 @@ static bool take_parameter(struct checker *checker, const struct row *row, struc
 	return true;
 }
 
+static bool is_parameter(const struct row *row, const struct argument *argument)
+{
+	for (uint32_t i = 0; i < row->parameters; i++) {
+		if (!strcmp(parameter_names[row->parameters > 1][i], argument->label.text))
+			return true;
+	}
+	return false;
+}
+
 /* The value has no name; it was checked before. */
 static bool check_value(struct checker *checker, const struct row *row, const struct argument *argument)
 {
@@ -174,6 +186,9 @@ static bool check_value(struct checker *checker, const struct row *row, const st
 		return true;
 	if (is_exemplar(argument) && row == &rows[JST_AGGREGATION_HIST]) {
 		bad_parameter(checker, argument->label_at, "the value comes before its exemplar", NULL);
+		diagnostics_help(checker->diagnostics, "expected %s", row->signature);
+	} else if (is_parameter(row, argument)) {
+		bad_parameter(checker, argument->label_at, "the value comes before its parameters", NULL);
 		diagnostics_help(checker->diagnostics, "expected %s", row->signature);
 	} else {
 		unknown_argument(checker, row, argument);

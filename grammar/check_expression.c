@@ -280,6 +280,7 @@ static void check_function(struct checker *checker, const struct expression *exp
 	for (const struct argument *argument = expression->list.first; argument; argument = argument->next) {
 		if (argument->label.text) {
 			diagnostics_add(checker->diagnostics, DIAGNOSTIC_NAMED_ARGUMENT, argument->label_at, function->name, argument->label.text);
+			diagnostics_help(checker->diagnostics, "expected %s", function->signature);
 			return;
 		}
 	}
