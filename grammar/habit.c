@@ -165,7 +165,7 @@ static bool foreign_statement(struct lexer *lexer, const struct expectation *exp
 	const char *help;
 
 	(void)expected;
-	if (first->token != NAME || (!second && current->token != '{'))
+	if (first->token != NAME || (!second && current->token != '{' && current->token != ':'))
 		return false;
 	if ((help = look_up(statements, ROWS(statements), first))) {
 		habit->blame = *first;
@@ -286,6 +286,8 @@ static bool foreign_operator(struct lexer *lexer, const struct expectation *expe
 		if (pairs[i].before == before->token && pairs[i].token == current->token)
 			return say(habit, pairs[i].help);
 	}
+	if (current->token == ASSIGN && lexer->cursor[0] == '~')
+		return say(habit, "a match is written s ~ \"glob\"");
 	if (current->token == ASSIGN && expected->semicolon && before->token != ASSIGN)
 		return say(habit, "an assignment is a statement of its own");
 	if (current->token == ASSIGN)
@@ -354,14 +356,31 @@ const char *habit_function(const char *name)
 		{ "tolower", "write lower(s)" }, { "toLowerCase", "write lower(s)" }, { "toupper", "write upper(s)" }, { "toUpperCase", "write upper(s)" },
 		{ "startsWith", "write starts_with(s, t)" }, { "startswith", "write starts_with(s, t)" }, { "endsWith", "write ends_with(s, t)" }, { "endswith", "write ends_with(s, t)" },
 		{ "strip", "write trim(s)" }, { "toString", "write str(x)" }, { "tostring", "write str(x)" }, { "String", "write str(x)" }, { "stringof", "write str(x)" },
-		{ "parseInt", "write int(x)" }, { "trunc", "write int(x)" }, { "Number", "write float(x)" }, { "parseFloat", "write float(x)" }, { "random", "write rand(), which is in [0, 1)" },
+		{ "parseInt", "write int(x)" }, { "Number", "write float(x)" }, { "parseFloat", "write float(x)" }, { "random", "write rand(), which is in [0, 1)" },
 		{ "pow", "there is none: write x * x" }, { "trace", "write print(x)" }, { "log", "write print(x), or log2(x) for the logarithm" }, { "echo", "write print(x)" }, { "println", "write print(x)" },
 		{ "puts", "write print(x)" }, { "sprintf", "write cat(a, b, …)" }, { "strftime", "printf(\"%T\", timestamp) prints a time" }, { "gettimeofday", "the time is the variable now, or timestamp" },
-		{ "nsecs", "it is a variable: now" }, { "ustack", "write stack()" }, { "jstack", "write stack()" }, { "trunc", "print(@a, n) prints the first n rows" }, { "normalize", "divide the value: sum(x / 1KiB)" },
+		{ "nsecs", "it is a variable: now" }, { "ustack", "write stack()" }, { "jstack", "write stack()" }, { "trunc", "print(@a, 10) prints the first rows of an aggregation, clear(@a) empties it; int(x) drops a fraction" }, { "normalize", "divide the value: sum(x / 1KiB)" },
 		{ "system", "a script runs no commands" }, { "copyinstr", "a field holds the string itself" }, { "copyin", "a field holds the value itself" }, { "kstack", "there are no kernel stacks: stack() is the user's" },
+		{ "speculation", "nothing is to be got first: speculate(id) takes whatever tells the requests apart" },
 	};
 	const char *last = strrchr(name, '.');
 	const struct word word = { .text = last ? last + 1 : name, .length = (int)strlen(last ? last + 1 : name) };
 
 	return look_up(functions, ROWS(functions), &word);
+}
+
+/* ---- variables of other languages ---- */
+
+const char *habit_variable(const char *name)
+{
+	static const struct row variables[] = {
+		{ "null", "what is missing is nil" }, { "NULL", "what is missing is nil" }, { "None", "what is missing is nil" }, { "undefined", "what is missing is nil" }, { "NaN", "what is missing is nil" },
+		{ "walltimestamp", "the wall clock is timestamp" }, { "ustack", "write stack()" }, { "kstack", "there are no kernel stacks: stack() is the user's" },
+	};
+	const struct word word = { .text = name, .length = (int)strlen(name) };
+
+	/* arg0 to arg9, args.size */
+	if ((!strncmp(name, "arg", 3) && name[3] >= '0' && name[3] <= '9' && !name[4]) || !strncmp(name, "args.", 5))
+		return "the fields of the event go by their names";
+	return look_up(variables, ROWS(variables), &word);
 }

@@ -29,4 +29,7 @@ bool habit_find(struct lexer *lexer, const struct expectation *expected, struct 
 /* What a function or an aggregation that does not exist is called here, as advice; NULL: nobody knows. Context: any. */
 const char *habit_function(const char *name);
 
+/* The same of a name that is read as a field. Context: any. */
+const char *habit_variable(const char *name);
+
 #endif

@@ -221,6 +221,16 @@ static int pattern(struct lexer *lexer, union YYSTYPE *value, const char *from, 
 	return token;
 }
 
+/* .5 or 5. of other languages, behind the dot. */
+static bool is_half_number(const struct lexer *lexer)
+{
+	const struct word *before = &lexer->current;
+
+	if (before->token == NUMBER)
+		return !memchr(before->text, '.', (size_t)before->length);
+	return lexer->cursor < lexer->limit && *lexer->cursor >= '0' && *lexer->cursor <= '9';
+}
+
 static int unexpected(struct lexer *lexer, const char *from, struct location at)
 {
 	struct diagnostics *diagnostics = lexer->script->diagnostics;
@@ -246,6 +256,8 @@ static int unexpected(struct lexer *lexer, const char *from, struct location at)
 		diagnostics_help(diagnostics, "a string stands in double quotes");
 	else if (byte == '.' && lexer->current.token == STRING)
 		diagnostics_help(diagnostics, "strings are joined by '+'");
+	else if (byte == '.' && is_half_number(lexer))
+		diagnostics_help(diagnostics, "a number has digits on both sides of its dot: 0.5, 5.0");
 	return YYerror;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "habit.h"
 
 static const struct builtin {
 	const char *name, *alias;
@@ -98,17 +99,15 @@ static const char *suggest_variable(const struct checker *checker, const struct 
 	return suggest_name(name->text, name->length, names, count);
 }
 
-/* A field that is called nearly as a builtin is, or as other languages call nothing. */
+/* A field that is called nearly as a builtin is, or as other languages call something else. */
 static void warn_field(struct checker *checker, const struct expression *expression, const struct name *name)
 {
-	static const char *const nothings[] = { "null", "NULL", "None", "undefined", "NaN" };
+	const char *help = habit_variable(name->text);
 	enum { LONG = 7 };
 
-	for (size_t i = 0; i < sizeof(nothings) / sizeof(*nothings); i++) {
-		if (strcmp(name->text, nothings[i]) != 0)
-			continue;
+	if (help) {
 		diagnostics_add(checker->diagnostics, DIAGNOSTIC_FOREIGN_NAME, expression->at, name->text);
-		diagnostics_help(checker->diagnostics, "what is missing is nil; a field of that name is written trace.%s", name->text);
+		diagnostics_help(checker->diagnostics, "%s; a field of that name is written trace.%s", help, name->text);
 		return;
 	}
 	/* Short names are close to many; timestamps is a word of its own. */
