@@ -16,7 +16,7 @@ outline() {
 	case $1 in
 	'jstrace -l'*) sed -nE "1p; s/\[$target\]$/[PID]/p" | sed -E 's/[^ ]*(docs_target\.c):[0-9]+/\1/' ;;
 	*--dump=*) grep '^ *probe ' ;;
-	*'stack('*) sed -E '/^ +[^|]*$/{/^ +look_up /!d}; s/ +[^ ]+\.c:[0-9]+$//' ;;
+	*'stack('*) sed -E '/^ +[^|]*$/{/^ +look_up /!d}; s/ +[^ ]+:[0-9]+$//' ;;
 	*'ms(now'*) sed -E 's/^@: [0-9]{2,}$/@: MS/' ;;
 	*'[comm, uid]'*) sed -E "s/^( +api-1 +)$(id -u) /\1UID /" ;;
 	*'%H:%M:%S'*) sed -E 's/^[0-9]{2}:[0-9]{2}:[0-9]{2}$/HH:MM:SS/' ;;
