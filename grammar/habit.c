@@ -307,6 +307,8 @@ static bool missing_semicolon(struct lexer *lexer, const struct expectation *exp
 	for (size_t i = 0; expected->semicolon && !expected->value && i < ROWS(begin); i++) {
 		if (lexer->current.token != begin[i])
 			continue;
+		if (lexer->before.token == EMIT)
+			return say(habit, "the values of emit stand in parentheses: emit(id, path)");
 		if (lexer->before.token == CLOSE && lexer->first.token == OPEN)
 			return say(habit, "expected ';' before it, or an operator; a value is converted by a function: int(x), str(x)");
 		return say(habit, "expected ';' before it, or an operator");

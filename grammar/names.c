@@ -347,6 +347,11 @@ bool names_resolve_target(struct checker *checker, struct expression *expression
 		local_target(checker, expression);
 		return true;
 	}
+	if (expression->type == EXPRESSION_LOCAL) {
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_LOCAL_DELETED, expression->at, expression->name.text);
+		diagnostics_help(checker->diagnostics, "it ends with its clause; $%s = nil empties it before", expression->name.text);
+		return false;
+	}
 	if ((!is_self && expression->type != EXPRESSION_NAME) || !strcmp(expression->name.text, "trace")) {
 		not_assignable(checker, expression);
 		return false;
