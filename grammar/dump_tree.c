@@ -131,6 +131,18 @@ static void dump_list(const struct arguments *list, int indent, FILE *out)
 	}
 }
 
+/* With as many digits as it takes to read the same number again: 0.99, not 0.98999999999999999. */
+static int dump_number(double number, FILE *out)
+{
+	char text[32];
+	int digits = 15;
+
+	do
+		snprintf(text, sizeof(text), "%.*g", digits, number);
+	while (digits++ < 17 && strtod(text, NULL) != number);
+	return fprintf(out, "%s", text);
+}
+
 /* The node itself, without what is below it; returns its columns. */
 static int dump_node(const struct expression *expression, FILE *out)
 {
@@ -143,7 +155,7 @@ static int dump_node(const struct expression *expression, FILE *out)
 	case EXPRESSION_INT:
 		return fprintf(out, "%lld", (long long)expression->integer);
 	case EXPRESSION_DOUBLE:
-		return fprintf(out, "%.17g", expression->number);
+		return dump_number(expression->number, out);
 	case EXPRESSION_STRING:
 		return dump_bytes(&expression->name, out);
 	case EXPRESSION_AGGREGATION:
