@@ -44,6 +44,7 @@ stress-tests := $(addprefix $(B)/tests/,$(stress-names))
 $(B)/tests/%.o: tests/%.c
 	$(call compile,$(test-includes) -Wno-conversion -Wno-shadow)
 $(unit-tests:=.o): $(B)/grammar/parser.c
+$(unit-tests:=.o): CPPFLAGS += -include tests/unit/marks.h
 
 $(B)/tests/libjstrace.a: $(libjstrace-objects)
 	$(say) AR $@
