@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "demangle.h"
+#include "guard.h"
 #include "messages.h"
 
 enum { FILES_MOST = 16384 };
@@ -237,12 +238,14 @@ uint64_t symbols_frame(struct symbols_file *file, uint64_t offset)
 
 	if (number)
 		return number;
+	guard_begin();
 	give_to_libdw(file);
 	/* The address is that behind the call. */
 	if (file->module && offset && address_of(file, offset - 1, &address)) {
 		frame.offset = address + 1; /* what other tools take, addr2line among them */
 		add_names(&names, file, address);
 	}
+	guard_end();
 	number = frames_add(&frame);
 	*frames_at(file->number, offset) = number;
 	return number;

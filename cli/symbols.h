@@ -1,7 +1,7 @@
 /*
  * Files that targets have mapped, and what their symbols and debug information say about a place in one: by elfutils' libdw.
  *
- * A file is opened while the target lives, and is then read whenever a place in it is asked for, also after the target's death. Neither files nor paths are trusted: only regular files are opened, and only for
+ * A file is opened while the target lives, and is then read whenever a place in it is asked for, also after the target's death. Neither files nor paths are trusted: only regular files are opened (guard.h), and only for
  * reading; nothing is fetched from a network. Files live as long as the command. Single-threaded.
  */
 #ifndef SYMBOLS_H

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # stack(): chains of calls of real programs, at -O2 and with frame pointers, of the main thread and of others, of two processes as one, of what is loaded in the middle, of the dead; and programs without frame pointers.
 . "$(dirname "$0")/lib.sh"
-need cc c++
+need cc c++ objcopy
 
 # The program does what is written to its standard input, each line answered by one: it says where it is, and waits.
 cat >"$work/program.c" <<'END'
@@ -85,6 +85,11 @@ compile() {
 compile framed -g -fno-omit-frame-pointer
 compile frameless -g -fomit-frame-pointer
 compile stripped -s -fno-omit-frame-pointer -static-libstdc++
+# Its debug information would be in a file beside it, where a FIFO is: to open that would be to wait for ever.
+: >"$work/elsewhere.debug"
+objcopy --add-gnu-debuglink="$work/elsewhere.debug" "$work/stripped" "$work/misled" || fail "objcopy"
+rm "$work/elsewhere.debug"
+mkfifo "$work/elsewhere.debug"
 cc -O2 -g -fno-omit-frame-pointer -shared -fPIC -I"$root/libjstrace" -o "$work/plugin.so" "$work/plugin.c" || fail "the plugin does not compile"
 
 # program NAME BINARY: its pid is in $pid, and in PID_OF[NAME].
@@ -227,3 +232,10 @@ grep -q '^    stripped+0x[0-9a-f]*$' "$work/rest.out" || fail "no places in a st
 grep -q "^    inner  program.c:$inner" "$work/rest.out" || fail "no innermost frame without frame pointers"
 order free middle 1
 kill -0 "${pid_of[bare]}" || fail "the stripped program is gone"
+
+program misled misled
+trace misled -p "${pid_of[misled]}" -e 'work:end < @[stack()] = count() >'
+attached misled "${pid_of[misled]}"
+order misled middle 20
+stop_trace
+grep -q '^    misled+0x[0-9a-f]*$' "$work/misled.out" || fail "no places in a program with a FIFO for debug information"
