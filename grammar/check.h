@@ -32,6 +32,8 @@ struct checker {
 	struct loop *loop;         /* the innermost loop over an aggregation */
 	const struct expression *carried; /* may be a stack: see check_carried() */
 	uint32_t calls;            /* how deep in functions that are checked because another calls them */
+	struct constant *constant; /* whose value is being checked; NULL: none */
+	uint32_t constant_depth;   /* how deep in constants that are checked because another is made of them */
 };
 
 /* What is put aside while another clause or function is being checked. */

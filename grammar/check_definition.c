@@ -8,8 +8,8 @@
 
 #include "check.h"
 
-/* Every level of calls is one of recursion in the passes that follow. */
-enum { DEEPEST_CALL = 64 };
+/* Every level of calls, and of constants made of others, is one of recursion in the passes that follow. */
+enum { DEEPEST_CALL = 32, DEEPEST_CONSTANT = 16 };
 
 /* ---- collecting ---- */
 
@@ -149,16 +149,31 @@ static void check_value(struct checker *checker, struct expression *value)
 
 static void check_constant(struct checker *checker, struct constant *constant)
 {
+	struct constant *outer = checker->constant;
+
 	if (constant->state == DEFINITION_CHECKED)
 		return;
+	constant->depth = 1;
 	if (constant->broken) {
 		become(constant->value, &nil);
 		constant->state = DEFINITION_CHECKED;
 		return;
 	}
 	constant->state = DEFINITION_OPEN;
+	checker->constant = constant;
+	checker->constant_depth++;
 	check_value(checker, constant->value);
+	checker->constant_depth--;
+	checker->constant = outer;
 	constant->state = DEFINITION_CHECKED;
+}
+
+/* Says that it is too deep for the constant to stand there, where nothing stands then. */
+static bool too_deep(struct checker *checker, struct expression *expression)
+{
+	diagnostics_add(checker->diagnostics, DIAGNOSTIC_TOO_DEEP, expression->at, DEEPEST_CONSTANT);
+	become(expression, &nil);
+	return true;
 }
 
 bool definitions_constant(struct checker *checker, struct expression *expression)
@@ -172,10 +187,17 @@ bool definitions_constant(struct checker *checker, struct expression *expression
 		become(expression, &nil);
 		return true;
 	}
+	if (constant->state == DEFINITION_NEW && checker->constant_depth >= DEEPEST_CONSTANT)
+		return too_deep(checker, expression);
 	check_constant(checker, constant);
 	if (is_literal(constant->value)) {
 		become(expression, constant->value);
 		return true;
+	}
+	if (checker->constant && constant->depth >= checker->constant->depth) {
+		if (constant->depth >= DEEPEST_CONSTANT)
+			return too_deep(checker, expression);
+		checker->constant->depth = constant->depth + 1;
 	}
 	expression->meaning = MEANING_CONSTANT;
 	expression->constant = constant;

@@ -226,6 +226,7 @@ struct constant {
 
 	/* by the check */
 	enum definition_state state;
+	uint32_t depth;              /* of the constants below it that are no literals, 1 for none */
 };
 
 /* arg name = value; read as $name. */
