@@ -31,6 +31,7 @@ struct checker {
 	bool tests;                /* what is being checked is what has() looks for */
 	struct loop *loop;         /* the innermost loop over an aggregation */
 	const struct expression *carried; /* may be a stack: see check_carried() */
+	const struct expression *action;  /* the call that stands as a statement */
 	uint32_t calls;            /* how deep in functions that are checked because another calls them */
 	struct constant *constant; /* whose value is being checked; NULL: none */
 	uint32_t constant_depth;   /* how deep in constants that are checked because another is made of them */

@@ -182,7 +182,9 @@ void check_action(struct checker *checker, struct statement *statement)
 			return;
 		}
 	}
+	checker->action = call;
 	check_expression(checker, call);
+	checker->action = NULL;
 }
 
 /* What a value is called in a record: its label, or the name it is. */

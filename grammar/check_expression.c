@@ -229,6 +229,8 @@ static const char *suggest_function(const struct checker *checker, const struct 
 /* start(id): are the arguments what the keys of a map are, most likely? */
 static bool is_like_entry(const struct checker *checker, const struct expression *call)
 {
+	if (call == checker->action)
+		return false; /* whose value would be of no use */
 	if (table_find(&checker->variables, call->name.text, call->name.length))
 		return true;
 	for (const struct argument *argument = call->list.first; argument; argument = argument->next) {
