@@ -55,6 +55,11 @@ struct aggregation *check_aggregation_name(struct checker *checker, const struct
 
 /* ---- parameters ---- */
 
+static bool same_name(struct name a, struct name b)
+{
+	return a.text && b.text && a.length == b.length && !memcmp(a.text, b.text, a.length);
+}
+
 /* What a call gives for its parameters. */
 struct given {
 	int64_t parameters[3];
@@ -122,10 +127,6 @@ static bool take_exemplar(struct checker *checker, enum jst_aggregation function
 	if (function != JST_AGGREGATION_HIST) {
 		diagnostics_add(checker->diagnostics, DIAGNOSTIC_NAMED_ARGUMENT, argument->label_at, rows[function].name, argument->label.text);
 		diagnostics_help(checker->diagnostics, "only hist keeps exemplars");
-		return false;
-	}
-	if (given->exemplar) {
-		diagnostics_add(checker->diagnostics, DIAGNOSTIC_DUPLICATE_NAME, argument->label_at, argument->label.text);
 		return false;
 	}
 	check_expression(checker, argument->value);
@@ -196,6 +197,20 @@ static bool check_value(struct checker *checker, const struct row *row, const st
 	return false;
 }
 
+/* Whether no two arguments have one name; an argument too many would be the lesser news. */
+static bool check_labels(struct checker *checker, const struct arguments *list)
+{
+	for (const struct argument *argument = list->first; argument; argument = argument->next) {
+		for (const struct argument *before = list->first; before != argument; before = before->next) {
+			if (!same_name(before->label, argument->label))
+				continue;
+			diagnostics_add(checker->diagnostics, DIAGNOSTIC_DUPLICATE_NAME, argument->label_at, argument->label.text);
+			return false;
+		}
+	}
+	return true;
+}
+
 /* The arguments behind the value; false: something was wrong, and reported. */
 static bool check_parameters(struct checker *checker, const struct expression *call, enum jst_aggregation function, struct given *given)
 {
@@ -204,6 +219,8 @@ static bool check_parameters(struct checker *checker, const struct expression *c
 	uint32_t count = call->list.count, position = 0;
 	char text[32];
 
+	if (!check_labels(checker, &call->list))
+		return false;
 	for (const struct argument *each = argument ? argument->next : NULL; each; each = each->next) {
 		if (!is_exemplar(each))
 			continue;
@@ -256,11 +273,6 @@ static struct name exemplar_name(const struct expression *exemplar)
 	if (exemplar->meaning == MEANING_FIELD)
 		return exemplar->field;
 	return exemplar->indexed ? (struct name){ 0 } : exemplar->name;
-}
-
-static bool same_name(struct name a, struct name b)
-{
-	return a.text && b.text && a.length == b.length && !memcmp(a.text, b.text, a.length);
 }
 
 static void declare(struct checker *checker, struct statement *statement, enum jst_aggregation function, const int64_t parameters[3])
