@@ -168,6 +168,7 @@ static bool foreign_statement(struct lexer *lexer, const struct expectation *exp
 	if (first->token != NAME || (!second && current->token != '{' && current->token != ':'))
 		return false;
 	if ((help = look_up(statements, ROWS(statements), first))) {
+		lexer->do_loop = is(first, "do");
 		habit->blame = *first;
 		return say(habit, help);
 	}
@@ -235,6 +236,11 @@ static bool condition(struct lexer *lexer, const struct expectation *expected, s
 	const int before = lexer->before.token;
 
 	if (lexer->current.token == ELSE && lexer->braceless) {
+		habit->told = true;
+		return true;
+	}
+	if (lexer->do_loop && lexer->first.token == WHILE && expected->block && (lexer->current.token == SEMICOLON || lexer->current.token == '}')) {
+		lexer->do_loop = false;
 		habit->told = true;
 		return true;
 	}

@@ -44,6 +44,7 @@ struct lexer {
 	bool negative;             /* the last token is a '-' before an operand */
 	bool recovering;           /* between clauses, something was reported that the parser has not got over yet */
 	bool braceless;            /* a block without braces was reported */
+	bool do_loop;              /* so was a 'do', whose 'while (…);' is to come */
 	bool broken_string;        /* a string was not closed */
 	bool given_up;             /* the rest of the text is not read, which was reported */
 	int angle_line;            /* where the last '<' body was closed; 0: nowhere */
