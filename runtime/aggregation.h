@@ -61,7 +61,7 @@ void jst_histogram_power_range(int power, int64_t *low, int64_t *high);
 enum {
 	JST_POWERS = 127,       /* -63 to 63 */
 	JST_EXEMPLARS = 3,      /* kept a power */
-	JST_EXEMPLAR_TEXT = 48, /* bytes at most; a longer string is cut, which is counted */
+	JST_EXEMPLAR_TEXT = 48, /* bytes at most; a longer string is cut, which is counted. loss.def says the number to people */
 };
 
 /* An exemplar, and what says which of two is later: timestamp, then where it comes from, then the value. */

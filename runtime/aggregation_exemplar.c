@@ -25,7 +25,7 @@ static void encode(const struct jst_update *update, struct jst_value value, stru
 	}
 	if (value.length > JST_EXEMPLAR_TEXT) {
 		value.length = JST_EXEMPLAR_TEXT;
-		jst_slot_lose(update->slot, JST_LOSS_STRINGS);
+		jst_slot_lose(update->slot, JST_LOSS_EXEMPLARS);
 	}
 	to->kind |= (uint64_t)value.length << 32;
 	if (value.length)

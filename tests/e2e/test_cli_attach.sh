@@ -86,6 +86,12 @@ end_jst 0
 grep -q 'strings cut: 5 (see --string-size)' "$work/loses.err" || fail "cut strings are not told"
 grep -q '"type":"loss","reason":"strings cut","count":5,"where":"cli_target' "$work/loses.out" || fail "no loss object"
 
+# An exemplar has a limit of its own.
+jst exemplars -p "$one" -e 'work:end < @h = hist(status, exemplar: cat(path, path, path, path, path, path, path, path, path, path, path, path, path, path)) >'
+order one fire 10
+end_jst 0
+grep -q "exemplars cut: [0-9]* (an exemplar keeps 48 bytes of a string)" "$work/exemplars.err" || fail "cut exemplars are not told"
+
 # Fractions that a histogram loses are told with what to do about them.
 jst fractions -p "$one" -e 'work:end < @h = hist(status / 1000.0) >'
 order one fire 10

@@ -105,7 +105,7 @@ START_TEST(text)
 	add(0, A_EXEMPLARS, jst_value_int(1), text_value(""), 1);
 	add(0, A_EXEMPLARS, jst_value_int(1), jst_value_string(longer, 48), 2);
 	ck_assert_uint_eq(read_all(A_EXEMPLARS)->exemplars, 2);
-	ck_assert_uint_eq(f.view->losses[JST_LOSS_STRINGS], 0);
+	ck_assert_uint_eq(f.view->losses[JST_LOSS_EXEMPLARS], 0);
 	/* Cut, which makes it the one that is there. */
 	add(0, A_EXEMPLARS, jst_value_int(1), jst_value_string(longer, 100), 3);
 	/* A shorter one over a longer one leaves nothing of that. */
@@ -114,7 +114,7 @@ START_TEST(text)
 	add(0, A_EXEMPLARS, jst_value_int(1), text_value("b\0c"), 6);
 	const struct jst_exemplar *exemplars = jst_result_exemplars(read_all(A_EXEMPLARS), 1, &count);
 	ck_assert_uint_eq(count, 3);
-	ck_assert_uint_eq(f.view->losses[JST_LOSS_STRINGS], 1);
+	ck_assert_uint_eq(f.view->losses[JST_LOSS_EXEMPLARS], 1);
 	ck_assert_uint_eq(exemplars[2].length, 48);
 	ck_assert_mem_eq(exemplars[2].text, longer, 48);
 	ck_assert_uint_eq(exemplars[0].length, 1);
