@@ -14,6 +14,7 @@
 #include "messages.h"
 #include "options.h"
 #include "output.h"
+#include "replace.h"
 #include "script.h"
 #include "summary.h"
 #include "script_help.h"
@@ -78,14 +79,32 @@ static int dump(const struct script *script, const struct compiled *compiled, co
 	return close_output(&output, good ? FINE : WRONG);
 }
 
-/* The output is opened only when there is something to write: it may be the script's own file. */
+/* What was formatted is written only when it is there in full: onto a file, which may be the script's own, as a whole. */
+static int write_formatted(const char *text, size_t length, const struct options *options)
+{
+	struct output output;
+
+	switch (options->output ? replace_file(options->output, text, length) : REPLACE_IMPOSSIBLE) {
+	case REPLACE_DONE:
+		return FINE;
+	case REPLACE_FAILED:
+		message_error("cannot write %s: %s", options->output, strerror(errno));
+		return FAILED;
+	case REPLACE_IMPOSSIBLE:
+		break;
+	}
+	if (!open_output(&output, options))
+		return FAILED;
+	fwrite(text, 1, length, output.file);
+	return close_output(&output, FINE);
+}
+
 static int format(const struct script *script, const struct compile_options *how, const struct options *options)
 {
 	char *text = NULL;
 	size_t length = 0;
 	FILE *file = open_memstream(&text, &length);
 	struct compiled *compiled = file ? fmt_script(script->text, script->length, how, file) : NULL;
-	struct output output;
 	int code = WRONG;
 
 	if (!file || fclose(file) != 0) {
@@ -93,11 +112,8 @@ static int format(const struct script *script, const struct compile_options *how
 		code = FAILED;
 	} else if (compiled->errors) {
 		compiled_report(compiled, stderr);
-	} else if (!open_output(&output, options)) {
-		code = FAILED;
 	} else {
-		fwrite(text, 1, length, output.file);
-		code = close_output(&output, FINE);
+		code = write_formatted(text, length, options);
 	}
 	compiled_free(compiled);
 	free(text);
