@@ -1,7 +1,7 @@
 /*
  * See frames.h. One hash table for all kinds of keys: what is shown of a frame, the place it has in a file, stacks and their texts.
  *
- * Its hash is seeded, since keys come from targets; it stops growing at some size, for a stream of addresses that are nowhere has no end. Those that come then share a frame that says nothing.
+ * Its hash is seeded, since keys come from targets; it stops growing at some size, for a stream of addresses that are nowhere has no end, nor has one of names that a file makes up. Those that come then share a frame that says nothing.
  */
 #include "frames.h"
 
@@ -14,7 +14,8 @@
 #include "messages.h"
 #include "output.h"
 
-enum { ENTRIES_MOST = 1 << 18 };
+/* BYTES_MOST: of keys, frames and texts, roughly. A frame can have 32 KiB of names, and a stack that many frames. */
+enum { ENTRIES_MOST = 1 << 18, BYTES_MOST = 256 << 20 };
 
 struct entry {
 	uint64_t hash;
@@ -25,6 +26,7 @@ struct entry {
 
 static struct entry *entries;          /* open addressing, at most half full */
 static size_t capacity, count;
+static size_t volume;                  /* of all that is kept, bytes */
 static uint64_t seed;
 static struct frame **frames;          /* number - 1 */
 static size_t frame_count, frame_room;
@@ -66,10 +68,11 @@ static uint64_t *find(const void *key, size_t size)
 	struct entry *entry = probe(key, size, hash);
 
 	if (!entry->key) {
-		if (count == ENTRIES_MOST)
+		if (count == ENTRIES_MOST || volume > BYTES_MOST)
 			return NULL;
 		*entry = (struct entry){ .hash = hash, .size = size, .key = (unsigned char *)message_copy(key, size) };
 		count++;
+		volume += size;
 	}
 	return &entry->number;
 }
@@ -90,13 +93,17 @@ uint64_t *frames_at(uint64_t module, uint64_t offset)
 
 static const char *copy(const char *text)
 {
-	return text ? message_copy(text, strnlen(text, FRAME_TEXT)) : NULL;
+	const size_t length = text ? strnlen(text, FRAME_TEXT) : 0;
+
+	volume += length;
+	return text ? message_copy(text, length) : NULL;
 }
 
 static uint64_t keep(const struct frame *frame)
 {
 	struct frame *kept = message_allocate(1, sizeof(*kept));
 
+	volume += sizeof(*kept);
 	*kept = *frame;
 	kept->module = copy(frame->module);
 	for (uint32_t i = 0; i < frame->names; i++)
@@ -360,6 +367,7 @@ struct jst_value frames_text(struct jst_value stack)
 		stacks = message_resize(stacks, 2 * (stack_room = stack_room ? stack_room * 2 : 64), sizeof(*stacks));
 	stacks[2 * stack_count] = jst_value_stack(message_copy(stack.s, stack.length), stack.length);
 	stacks[2 * stack_count + 1] = write_stack(stack);
+	volume += stack.length + stacks[2 * stack_count + 1].length;
 	*number = ++stack_count;
 
 	const struct jst_value text = stacks[2 * stack_count - 1];

@@ -266,6 +266,31 @@ START_TEST(test_hostile_files)
 }
 END_TEST
 
+/* A file can make up any number of functions with long names: at some point they share a frame that says nothing. Last, for the table is full then. */
+START_TEST(test_volume)
+{
+	static char name[FRAME_TEXT];
+	struct frame frame = { .module = "made-up", .names = FRAME_NAMES };
+	uint64_t number = 0, before = 0;
+	int added = 0;
+
+	memset(name, 'x', sizeof(name) - 1);
+	for (uint32_t i = 0; i < FRAME_NAMES; i++)
+		frame.name[i] = (struct frame_name){ .function = name, .file = name };
+	do {
+		frame.name[0].line = ++added;
+		before = number;
+		number = frames_add(&frame);
+	} while (number != before && added < 100000);
+	ck_assert_int_gt(added, 1000);
+	ck_assert_int_lt(added, 20000);
+	/* What was there stays known. */
+	frame.name[0].line = 1;
+	ck_assert_uint_eq(frames_add(&frame), frames_add(&frame));
+	ck_assert_uint_ne(frames_add(&frame), number);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("frames");
@@ -279,6 +304,7 @@ int main(void)
 	tcase_add_test(tests, test_without_mappings);
 	tcase_add_test(tests, test_symbols);
 	tcase_add_test(tests, test_hostile_files);
+	tcase_add_test(tests, test_volume);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
 
