@@ -239,35 +239,55 @@ static void take_given(struct checker *checker, struct parameter *parameter, con
 	become(parameter->value, &value);
 }
 
+static void check_default(struct checker *checker, struct expression *value)
+{
+	check_value(checker, value);
+	if (is_literal(value))
+		return;
+	diagnostics_add(checker->diagnostics, DIAGNOSTIC_CONSTANT_VALUE, value->at);
+	diagnostics_help(checker->diagnostics, "the default of an argument is a number or a string");
+	become(value, &nil);
+}
+
 static void check_parameter(struct checker *checker, struct parameter *parameter)
 {
 	const char *text = given(checker, parameter);
 
+	if (parameter->state == DEFINITION_CHECKED)
+		return;
 	if (parameter->broken) {
 		parameter->value = NULL;
+		parameter->state = DEFINITION_CHECKED;
 		return;
 	}
-	if (parameter->value) {
-		check_value(checker, parameter->value);
-		if (!is_literal(parameter->value)) {
-			diagnostics_add(checker->diagnostics, DIAGNOSTIC_CONSTANT_VALUE, parameter->value->at);
-			diagnostics_help(checker->diagnostics, "the default of an argument is a number or a string");
-		}
-	}
+	parameter->state = DEFINITION_OPEN;
+	if (parameter->value)
+		check_default(checker, parameter->value);
 	if (text) {
 		take_given(checker, parameter, text);
 	} else if (!parameter->value) {
 		diagnostics_add(checker->diagnostics, DIAGNOSTIC_ARGUMENT_NEEDED, parameter->at, parameter->name.text);
 		diagnostics_help(checker->diagnostics, "give it with --arg %s=…", parameter->name.text);
 	}
+	parameter->state = DEFINITION_CHECKED;
 }
 
 bool definitions_parameter(struct checker *checker, struct expression *expression)
 {
-	const struct parameter *parameter = table_find(&checker->parameters, expression->name.text, expression->name.length);
+	struct parameter *parameter = table_find(&checker->parameters, expression->name.text, expression->name.length);
 
 	if (!parameter)
 		return false;
+	if (parameter->state == DEFINITION_OPEN) {
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_CONSTANT_CYCLE, expression->at, parameter->name.text);
+		become(expression, &nil);
+		return true;
+	}
+	if (parameter->state == DEFINITION_NEW && checker->constant_depth >= DEEPEST_CONSTANT)
+		return too_deep(checker, expression);
+	checker->constant_depth++;
+	check_parameter(checker, parameter);
+	checker->constant_depth--;
 	become(expression, parameter->value ? parameter->value : &nil);
 	return true;
 }

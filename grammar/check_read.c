@@ -64,6 +64,7 @@ static void check_q(struct checker *checker, struct expression *q)
 	struct jst_value value;
 
 	check_expression(checker, q);
+	fold(q);
 	if (!tree_literal(q, &value))
 		return;
 	if ((value.kind == JST_INT && value.i >= 0 && value.i <= 1) || (value.kind == JST_DOUBLE && value.d >= 0 && value.d <= 1))

@@ -236,6 +236,9 @@ struct parameter {
 	struct location at;
 	struct expression *value;    /* NULL: it must be given. The check puts in what was given. */
 	bool broken;                 /* as a clause's */
+
+	/* by the check */
+	enum definition_state state;
 };
 
 struct script {
