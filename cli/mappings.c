@@ -60,12 +60,20 @@ static int by_address(const void *a, const void *b)
 	return (x->low > y->low) - (x->low < y->low);
 }
 
+/* list: in the order of addresses, as the kernel tells them. A target may have tens of thousands. */
 static bool overlaps(const struct mapped *list, size_t count, const struct mapped *old)
 {
-	for (size_t i = 0; i < count && list[i].low < old->high; i++)
-		if (old->low < list[i].high)
-			return true;
-	return false;
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (list[middle].high <= old->low)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < count && list[low].low < old->high;
 }
 
 static void read_maps(struct mappings *mappings)

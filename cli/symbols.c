@@ -15,10 +15,10 @@
 #include "guard.h"
 #include "messages.h"
 
-enum { FILES_MOST = 16384 };
+enum { FILES_MOST = 16384, BUCKETS = 4096 };
 
 struct symbols_file {
-	struct symbols_file *next;
+	struct symbols_file *next; /* in its bucket */
 	uint64_t number;
 	uint64_t device, inode;  /* as the mapping says */
 	char *path;
@@ -28,7 +28,7 @@ struct symbols_file {
 	Dwfl_Module *module;     /* NULL: nothing is known of it */
 };
 
-static struct symbols_file *files;
+static struct symbols_file *buckets[BUCKETS]; /* by inode */
 static uint64_t file_count;
 
 /* ---- opening ---- */
@@ -70,9 +70,11 @@ static int open_mapped(pid_t pid, const struct symbols_mapping *mapping)
 
 struct symbols_file *symbols_open(pid_t pid, const struct symbols_mapping *mapping)
 {
+	struct symbols_file **bucket = &buckets[mapping->inode % BUCKETS];
+
 	if (mapping->path[0] != '/')
 		return NULL;
-	for (struct symbols_file *file = files; file; file = file->next)
+	for (struct symbols_file *file = *bucket; file; file = file->next)
 		if (file->inode == mapping->inode && file->device == mapping->device && strcmp(file->path, mapping->path) == 0)
 			return file;
 	if (file_count == FILES_MOST)
@@ -84,8 +86,8 @@ struct symbols_file *symbols_open(pid_t pid, const struct symbols_mapping *mappi
 	file->inode = mapping->inode;
 	file->path = message_copy(mapping->path, strlen(mapping->path));
 	file->fd = open_mapped(pid, mapping);
-	file->next = files;
-	files = file;
+	file->next = *bucket;
+	*bucket = file;
 	return file;
 }
 
