@@ -68,6 +68,17 @@ static int open_mapped(pid_t pid, const struct symbols_mapping *mapping)
 	return fd;
 }
 
+/* What one target has mapped must not take the descriptors that the others need: the last quarter of what there may be is theirs. */
+static int spare_descriptors(int fd)
+{
+	const long most = sysconf(_SC_OPEN_MAX);
+
+	if (fd < 0 || most < 0 || fd < most / 4 * 3)
+		return fd;
+	close(fd);
+	return -1;
+}
+
 struct symbols_file *symbols_open(pid_t pid, const struct symbols_mapping *mapping)
 {
 	struct symbols_file **bucket = &buckets[mapping->inode % BUCKETS];
@@ -85,7 +96,7 @@ struct symbols_file *symbols_open(pid_t pid, const struct symbols_mapping *mappi
 	file->device = mapping->device;
 	file->inode = mapping->inode;
 	file->path = message_copy(mapping->path, strlen(mapping->path));
-	file->fd = open_mapped(pid, mapping);
+	file->fd = spare_descriptors(open_mapped(pid, mapping));
 	file->next = *bucket;
 	*bucket = file;
 	return file;

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -266,6 +267,27 @@ START_TEST(test_hostile_files)
 }
 END_TEST
 
+/* However many files a target has mapped, there are descriptors left. */
+START_TEST(test_descriptors)
+{
+	const struct rlimit few = { 64, 64 };
+
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	for (int i = 0; i < 100; i++) {
+		char path[] = "/tmp/jstrace-frames-XXXXXX";
+		const int fd = mkstemp(path);
+		struct stat stat;
+
+		ck_assert_int_ge(fd, 0);
+		ck_assert_int_eq(fstat(fd, &stat), 0);
+		close(fd);
+		/* Those that are not to be had are known all the same. */
+		ck_assert_ptr_nonnull(symbols_open(getpid(), &(struct symbols_mapping){ .low = 0x1000, .high = 0x9000, .inode = stat.st_ino, .device = 1000 + (uint64_t)i, .path = path }));
+		unlink(path);
+	}
+}
+END_TEST
+
 /* A file can make up any number of functions with long names: at some point they share a frame that says nothing. Last, for the table is full then. */
 START_TEST(test_volume)
 {
@@ -304,6 +326,7 @@ int main(void)
 	tcase_add_test(tests, test_without_mappings);
 	tcase_add_test(tests, test_symbols);
 	tcase_add_test(tests, test_hostile_files);
+	tcase_add_test(tests, test_descriptors);
 	tcase_add_test(tests, test_volume);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
