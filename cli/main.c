@@ -171,8 +171,24 @@ static bool check_named(const struct compiled *compiled, const struct options *o
 	return good;
 }
 
+/* False: the output would take the place of a script, which only --fmt may do; that was said. */
+static bool spares_scripts(const struct compiled *compiled, const struct options *options)
+{
+	char *path = options->output ? realpath(options->output, NULL) : NULL;
+	bool good = true;
+
+	for (uint32_t i = 0; path && i < compiled->source_count && good; i++)
+		good = strcmp(compiled->sources[i].identity, path) != 0;
+	if (!good)
+		message_error("-o %s would overwrite the script", options->output);
+	free(path);
+	return good;
+}
+
 static int run(const struct script *script, struct compiled *compiled, const struct compile_options *how, const struct options *options)
 {
+	if (options->action != ACTION_CHECK && !spares_scripts(compiled, options))
+		return WRONG;
 	if (options->action == ACTION_DUMP)
 		return dump(script, compiled, how, options);
 	if (compiled->errors)

@@ -108,6 +108,14 @@ err "cannot open"
 run 1 --fmt -o /dev/full -e 'a:b;'
 err "cannot write the results: No space left"
 
+# Results and dumps do not take the place of what is run.
+echo 'BEGIN { exit(); }' >"$work/kept.jst"
+echo 'import "kept.jst";' >"$work/keeps.jst"
+run 2 "$work/kept.jst" -o "$work/../${work##*/}/kept.jst"
+err "would overwrite the script"
+run 2 -d tree "$work/keeps.jst" -o "$work/kept.jst"
+[ "$(cat "$work/kept.jst")" = 'BEGIN { exit(); }' ] || fail "-o overwrote the script"
+
 # Output: a file, a full disk, a reader that has gone.
 run 0 -o "$work/file" -e 'BEGIN < printf("kept\n") >'
 [ "$(cat "$work/file")" = kept ] || fail "-o did not write"
