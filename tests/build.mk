@@ -83,7 +83,7 @@ $(B)/check/stress/%.result: $(B)/tests/stress/% force
 $(B)/check/differential/%.result: $(B)/tests/differential/% force
 	@$(sanitizer-options) tests/tally.sh $@ '$(variant-name)differential/$*' $< $(DIFFERENTIAL)
 build/check/valgrind/%.result: build/tests/unit/% force
-	@CK_TIMEOUT_MULTIPLIER=8 CK_EXCLUDE_TAGS='native slow' tests/tally.sh $@ 'valgrind unit/$*' valgrind -q --error-exitcode=9 --child-silent-after-fork=no $<
+	@CK_TIMEOUT_MULTIPLIER=8 CK_EXCLUDE_TAGS='native slow' tests/tally.sh $@ 'valgrind unit/$*' valgrind -q --fair-sched=try --error-exitcode=9 --child-silent-after-fork=no $<
 build/check/golden.result: programs force
 	@tests/tally.sh --live $@ golden tests/golden/run
 build/check/e2e/%.result: tests/e2e/%.sh programs force
