@@ -373,12 +373,14 @@ END_TEST
 START_TEST(test_function)
 {
 	struct machine m;
-	const struct jst_frame *innermost = frame_at(0);
-	_Atomic uintptr_t frame = (uintptr_t)&innermost;
+	/* As the probe's frame lies on the stack itself; ASan puts variables elsewhere. */
+	const struct jst_frame **entry = alloca(sizeof(const struct jst_frame *));
+	_Atomic uintptr_t frame = (uintptr_t)entry;
 
 	put(0, 64, CODE);
 	put(64, 128, CODE + 1);
 	put(128, 0, CODE + 2);
+	*entry = frame_at(0);
 	machine_open(&m);
 	m.session.stack_map = &map;
 	m.runner.frame = &frame;
