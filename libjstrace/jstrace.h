@@ -467,7 +467,7 @@ static inline uint64_t *jstrace_put_long_double(uint64_t *words, long double val
 	__asm__ JSTRACE_INLINE __volatile__(JSTRACE_ASM_DATA(name, "", "0", "1") ".reloc ., R_X86_64_NONE, 773b\n\tcmpl $0, " JSTRACE_WORD(name) "(%%rip)" : "=@ccne"(on) : [low] "i"(0), [high] "i"(0))
 /* The words lie in the red zone of a function that calls nothing, so the stack pointer steps over it. Through the GOT, bound when the object is loaded: no lazy binding in a probe. */
 #define JSTRACE_ASM_FIRE(n, name, keys, types, words) \
-	__asm__ __volatile__(JSTRACE_ASM_DATA(name, keys, #n, "0") JSTRACE_ASM_NOTE(name, #n) \
+	__asm__ __volatile__(JSTRACE_ASM_NOP JSTRACE_ASM_DATA(name, keys, #n, "0") JSTRACE_ASM_NOTE(name, #n) \
 		"leaq -128(%%rsp), %%rsp\n\t" \
 		"leaq 773b(%%rip), %%r11\n\t" \
 		"call *jstrace_probe_stub@GOTPCREL(%%rip)\n\t" \
@@ -501,7 +501,7 @@ static inline uint64_t *jstrace_put_long_double(uint64_t *words, long double val
 #define JSTRACE_ASM_FIRE(n, name, keys, types, words) \
 	do { \
 		register uint64_t *jst_argument __asm__("x0") = (words); \
-		__asm__ __volatile__(JSTRACE_ASM_DATA(name, keys, #n, "0") JSTRACE_ASM_NOTE(name, #n) \
+		__asm__ __volatile__(JSTRACE_ASM_NOP JSTRACE_ASM_DATA(name, keys, #n, "0") JSTRACE_ASM_NOTE(name, #n) \
 			"mov x15, x30\n\t" \
 			"adrp x14, 773b\n\t" \
 			"add x14, x14, :lo12:773b\n\t" \
@@ -526,6 +526,9 @@ static inline uint64_t *jstrace_put_long_double(uint64_t *words, long double val
 #else
 #error "jstrace knows x86-64 and arm64; elsewhere define JSTRACE_DISABLE"
 #endif
+
+/* Where SDT tools set their breakpoint. It comes before the site's data: assemblers give the line of the probe to what they emit first, clang's to data too, and it belongs to the call. */
+#define JSTRACE_ASM_NOP "780: nop\n\t"
 
 /* Keeps compilers from counting the lines below as instructions when they decide what to inline. */
 #if defined(__GNUC__) && (defined(__clang__) ? __clang_major__ >= 11 : __GNUC__ >= 9)
@@ -595,9 +598,8 @@ static inline uint64_t *jstrace_put_long_double(uint64_t *words, long double val
 	".popsection\n\t" \
 	".endif\n\t"
 
-/* The SDT note: the format of <sys/sdt.h>. The provider is the name up to its first colon (without one, "jstrace"), the probe the rest with _ for each colon. Each argument is a word of the block. */
+/* The SDT note of the nop at 780: the format of <sys/sdt.h>. The provider is the name up to its first colon (without one, "jstrace"), the probe the rest with _ for each colon. Each argument is a word of the block. */
 #define JSTRACE_ASM_NOTE(name, n) \
-	"780: nop\n\t" \
 	".pushsection .note.stapsdt,\"?\",%%note\n\t" \
 	".balign 4\n\t" \
 	".long 782f - 781f, 784f - 783f, 3\n" \
