@@ -14,6 +14,7 @@
 #include "demangle.h"
 #include "guard.h"
 #include "messages.h"
+#include "units.h"
 
 enum { FILES_MOST = 16384, BUCKETS = 4096 };
 
@@ -26,6 +27,7 @@ struct symbols_file {
 	bool tried;              /* to give it to libdw */
 	Dwfl *dwfl;
 	Dwfl_Module *module;     /* NULL: nothing is known of it */
+	struct units units;
 };
 
 static struct symbols_file *buckets[BUCKETS]; /* by inode */
@@ -216,19 +218,22 @@ static void add_scopes(struct names *names, Dwarf_Die *unit, Dwarf_Die *scopes, 
 	}
 }
 
-static void add_names(struct names *names, const struct symbols_file *file, GElf_Addr address)
+static void add_names(struct names *names, struct symbols_file *file, GElf_Addr address)
 {
 	Dwarf_Addr bias;
-	Dwarf_Die *unit = dwfl_module_addrdie(file->module, address, &bias), *scopes = NULL, *outer = NULL;
-	Dwfl_Line *source = dwfl_module_getsrc(file->module, address);
+	Dwarf_Die unit, *scopes = NULL, *outer = NULL;
+	const bool told = units_find(&file->units, file->module, address, &unit, &bias);
+	Dwarf_Line *source = told ? dwarf_getsrc_die(&unit, address - bias) : NULL;
+	const char *path = source ? dwarf_linesrc(source, NULL, NULL) : NULL;
 	int line = 0;
-	const char *path = source ? dwfl_lineinfo(source, NULL, &line, NULL, NULL, NULL) : NULL;
 
-	if (unit && dwarf_getscopes(unit, address - bias, &scopes) > 0) {
+	if (path)
+		dwarf_lineno(source, &line);
+	if (told && dwarf_getscopes(&unit, address - bias, &scopes) > 0) {
 		/* The first one's ancestors as they lie in the code. */
 		const int count = dwarf_getscopes_die(&scopes[0], &outer);
 
-		add_scopes(names, unit, outer, count, path, line);
+		add_scopes(names, &unit, outer, count, path, line);
 	}
 	free(scopes);
 	free(outer);

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -183,7 +184,8 @@ static __attribute__((noinline)) uint64_t here(void)
 	return (uintptr_t)__builtin_return_address(0);
 }
 
-static uint64_t resolved(pid_t pid, uint64_t address)
+/* As what a file at path says of an address of this process, instead of the file that holds it; NULL: that one. */
+static uint64_t resolved(uint64_t address, const char *path)
 {
 	/* The line of the maps that holds it. */
 	char line[4096 + 128];
@@ -192,15 +194,20 @@ static uint64_t resolved(pid_t pid, uint64_t address)
 
 	while (!number && fgets(line, sizeof(line), maps)) {
 		struct symbols_mapping mapping;
-		int path = 0;
+		struct stat stat;
+		int place = 0;
 
-		sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64 " %*s %" SCNu64 " %n", &mapping.low, &mapping.high, &mapping.offset, &mapping.inode, &path);
+		sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64 " %*s %" SCNu64 " %n", &mapping.low, &mapping.high, &mapping.offset, &mapping.inode, &place);
 		line[strcspn(line, "\n")] = 0;
 		if (address < mapping.low || address >= mapping.high)
 			continue;
-		mapping.path = line + path;
+		mapping.path = path ? path : line + place;
 		mapping.device = 1;
-		struct symbols_file *file = symbols_open(pid, &mapping);
+		if (path) {
+			ck_assert_int_eq(lstat(path, &stat), 0);
+			mapping.inode = stat.st_ino;
+		}
+		struct symbols_file *file = symbols_open(getpid(), &mapping);
 
 		ck_assert(file != NULL);
 		number = symbols_frame(file, address - mapping.low + mapping.offset);
@@ -209,15 +216,43 @@ static uint64_t resolved(pid_t pid, uint64_t address)
 	return number;
 }
 
-START_TEST(test_symbols)
+static void expect_here(uint64_t number, const char *function, int line)
 {
-	const uint64_t number = resolved(getpid(), here());
-	const int line = __LINE__ - 1;
 	char expected[128], *text = printed(stack_of(&number, 1), false, true);
 
-	snprintf(expected, sizeof(expected), "  test_symbols_fn  test_frames.c:%d", line);
+	snprintf(expected, sizeof(expected), "  %s  test_frames.c:%d", function, line);
 	ck_assert_str_eq(text, expected);
 	free(text);
+}
+
+START_TEST(test_symbols)
+{
+	expect_here(resolved(here(), NULL), "test_symbols_fn", __LINE__);
+}
+END_TEST
+
+/* This program without the table of which unit has which code: then the units are asked themselves. */
+START_TEST(test_without_table)
+{
+	static const char name[] = ".debug_aranges";
+	char path[] = "/tmp/jstrace-frames-XXXXXX";
+	const int self = open("/proc/self/exe", O_RDONLY), fd = mkstemp(path);
+	struct stat stat;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fstat(self, &stat), 0);
+	const size_t size = (size_t)stat.st_size;
+	char *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, self, 0);
+
+	ck_assert(bytes != MAP_FAILED);
+	for (char *at = bytes; (at = memmem(at, size - (size_t)(at - bytes), name, sizeof(name)));)
+		at[1] = 'x';
+	ck_assert_int_eq(write(fd, bytes, size), (ssize_t)size);
+	expect_here(resolved(here(), path), "test_without_table_fn", __LINE__);
+	munmap(bytes, size);
+	close(self);
+	close(fd);
+	unlink(path);
 }
 END_TEST
 
@@ -327,6 +362,7 @@ int main(void)
 	tcase_add_test(tests, test_text);
 	tcase_add_test(tests, test_without_mappings);
 	tcase_add_test(tests, test_symbols);
+	tcase_add_test(tests, test_without_table);
 	tcase_add_test(tests, test_hostile_files);
 	tcase_add_test(tests, test_descriptors);
 	tcase_add_test(tests, test_volume);
