@@ -218,6 +218,16 @@ static void add_scopes(struct names *names, Dwarf_Die *unit, Dwarf_Die *scopes, 
 	}
 }
 
+/* Functions of a unit may lie in a file of their own (-gsplit-dwarf), as long as that is where it was written. */
+static void follow_split(Dwarf_Die *unit)
+{
+	uint8_t kind;
+	Dwarf_Die split;
+
+	if (dwarf_cu_info(unit->cu, NULL, &kind, NULL, &split, NULL, NULL, NULL) == 0 && kind == DW_UT_skeleton && split.cu)
+		*unit = split;
+}
+
 static void add_names(struct names *names, struct symbols_file *file, GElf_Addr address)
 {
 	Dwarf_Addr bias;
@@ -229,6 +239,8 @@ static void add_names(struct names *names, struct symbols_file *file, GElf_Addr 
 
 	if (path)
 		dwarf_lineno(source, &line);
+	if (told)
+		follow_split(&unit);
 	if (told && dwarf_getscopes(&unit, address - bias, &scopes) > 0) {
 		/* The first one's ancestors as they lie in the code. */
 		const int count = dwarf_getscopes_die(&scopes[0], &outer);
