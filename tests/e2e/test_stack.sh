@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# stack(): chains of calls of real programs, at -O2 and with frame pointers, of the main thread and of others, of two processes as one, of what is loaded in the middle, of the dead; and programs without frame pointers.
+# stack(): chains of calls of real programs, at -O2 and with frame pointers, of the main thread and of others, of two processes as one, of what is loaded in the middle, of the dead; programs without frame pointers; and what each compiler writes of the places.
 . "$(dirname "$0")/lib.sh"
 need cc c++ objcopy
 
@@ -75,12 +75,13 @@ __attribute__((noinline)) static void plugin_inner(int n) { JSTRACE("work:plugin
 void plugin_outer(int n) { for (int i = 0; i < 300 * n; i++) { plugin_inner(i); __asm__ volatile("" ::: "memory"); } }
 END
 
-# compile NAME OPTION…
+# compile NAME OPTION…: with $c and $cxx.
+c=cc cxx=c++
 compile() {
 	local name=$1
 	shift
-	cc -O2 "$@" -I"$root/libjstrace" -c -o "$work/$name.o" "$work/program.c" && c++ -O2 "$@" -I"$root/libjstrace" -c -o "$work/$name.cc.o" "$work/part.cc" &&
-		c++ -rdynamic "$@" -o "$work/$name" "$work/$name.o" "$work/$name.cc.o" "$build/libjstrace.a" -pthread -ldl || fail "$name does not compile"
+	"$c" -O2 "$@" -Wno-unknown-attributes -I"$root/libjstrace" -c -o "$work/$name.o" "$work/program.c" && "$cxx" -O2 "$@" -I"$root/libjstrace" -c -o "$work/$name.cc.o" "$work/part.cc" &&
+		"$cxx" -rdynamic "$@" -o "$work/$name" "$work/$name.o" "$work/$name.cc.o" "$build/libjstrace.a" -pthread -ldl || fail "$name does not compile"
 }
 compile framed -g -fno-omit-frame-pointer
 compile frameless -g -fomit-frame-pointer
@@ -239,3 +240,38 @@ attached misled "${pid_of[misled]}"
 order misled middle 20
 stop_trace
 grep -q '^    misled+0x[0-9a-f]*$' "$work/misled.out" || fail "no places in a program with a FIFO for debug information"
+
+# The same lines whatever a compiler writes of them and where: one stack, and as often as all programs were there. gcc tells the linker which unit has which code, clang only when asked; the functions may lie in a file beside the object.
+passed=1 skipped=0
+for pair in 'gcc g++' 'clang clang++'; do
+	read -r c cxx <<<"$pair"
+	if ! { command -v "$c" && command -v "$cxx"; } >/dev/null; then
+		echo "places of $c: not checked, it is not installed"
+		skipped=$((skipped + 1))
+		continue
+	fi
+	names=() pids=
+	for version in 4 5; do
+		for options in -g -gsplit-dwarf -gdwarf-aranges; do
+			[ "$c $options" = 'gcc -gdwarf-aranges' ] && continue
+			name=$c$version$options
+			compile "$name" -fno-omit-frame-pointer -g "$options" "-gdwarf-$version"
+			program "$name" "$name"
+			names+=("$name")
+			pids+=${pids:+,}$pid
+		done
+	done
+	trace "places-$c" -p "$pids" -e 'work:end < @calls[stack()] = count() > work:cpp < @cpp[stack(1)] = count() >'
+	for name in "${names[@]}"; do
+		attached "places-$c" "${pid_of[$name]}"
+	done
+	for name in "${names[@]}"; do
+		order "$name" middle 5
+		order "$name" cpp 5
+	done
+	stop_trace
+	has "places-$c" "| $((${#names[@]} * 5))" "    inner  program.c:$inner" "    inlined  program.c:$inlined" "    middle  program.c:$middle" "    main  program.c:$main_line"
+	has "places-$c" "| $((${#names[@]} * 5))" "    shop::server<long>::handle  part.cc:$(line_of handle part.cc)"
+	passed=$((passed + 1))
+done
+echo "$passed passed, 0 failed, $skipped skipped"
