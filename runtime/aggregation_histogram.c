@@ -61,13 +61,9 @@ static __attribute__((noinline)) void update_any(const struct jst_update *update
 	if (!rows || !rows[index >> bits])
 		return;
 	range_update(&state->range, whole);
-	if (value.kind == JST_INT) {
-		jst_sum_add(&state->range.sum, whole);
-	} else {
-		jst_sum_add_double(&state->range.sum, value.d);
-		if (whole == 0 && value.d != 0)
-			jst_slot_lose(update->slot, JST_LOSS_FRACTIONS);
-	}
+	jst_sum_add(&state->range.sum, whole); /* what the buckets hold, so that the mean lies between the least and the greatest */
+	if (value.kind == JST_DOUBLE && whole == 0 && value.d != 0)
+		jst_slot_lose(update->slot, JST_LOSS_FRACTIONS);
 	count_in(update, rows[index >> bits], index, bits);
 }
 
@@ -101,9 +97,6 @@ void jst_linear_update(const struct jst_update *update, struct jst_linear_state 
 		whole = jst_histogram_value(value);
 		if ((double)whole > value.d && whole > INT64_MIN)
 			whole--;
-		jst_sum_add_double(&state->range.sum, value.d);
-	} else {
-		jst_sum_add(&state->range.sum, whole);
 	}
 	if (whole < min) {
 		bucket = 0;
@@ -114,5 +107,6 @@ void jst_linear_update(const struct jst_update *update, struct jst_linear_state 
 		bucket = 1 + (at < steps ? (uint32_t)at : steps - 1);
 	}
 	range_update(&state->range, whole);
+	jst_sum_add(&state->range.sum, whole);
 	jst_word_increment(&state->bucket[bucket]);
 }

@@ -268,6 +268,10 @@ START_TEST(doubles_in_histograms_are_truncated)
 	ck_assert_uint_eq(jst_result_bucket(&result, 1), 0);
 	ck_assert_uint_eq(result.rows, 4); /* of 122: the least integers, the negatives down to zero, the positives, the greatest */
 	ck_assert_uint_eq(result.count, 8);
+	/* Least, greatest and sum are of the same whole numbers. */
+	ck_assert_int_eq(result.min.i, INT64_MIN);
+	ck_assert_int_eq(result.max.i, INT64_MAX);
+	ck_assert(!result.sum.has_doubles && result.sum.integers == -2);
 	jst_result_fini(&result);
 	/* Those between -1 and 1 lost what they were, which is told; zero did not, and a linear histogram has bounds to choose. */
 	ck_assert_uint_eq(lost(JST_LOSS_FRACTIONS), 2);
@@ -299,6 +303,18 @@ START_TEST(linear_histograms)
 	ck_assert_uint_eq(jst_result_bucket(&result, 11), 3);
 	ck_assert_uint_eq(jst_result_bucket(&result, 12), 2);
 	ck_assert_uint_eq(result.count, 15);
+	jst_result_fini(&result);
+}
+END_TEST
+
+START_TEST(linear_histograms_sum_what_they_count)
+{
+	update(0, LHIST, jst_value_double(-0.5));
+	update(0, LHIST, jst_value_double(94.9));
+	struct jst_result result = result_of(1, LHIST);
+	ck_assert_int_eq(result.min.i, -1);
+	ck_assert_int_eq(result.max.i, 94);
+	ck_assert(!result.sum.has_doubles && result.sum.integers == 93);
 	jst_result_fini(&result);
 }
 END_TEST
@@ -534,6 +550,7 @@ int main(void)
 	tcase_add_test(tests, histograms_keep_all_values);
 	tcase_add_test(tests, doubles_in_histograms_are_truncated);
 	tcase_add_test(tests, linear_histograms);
+	tcase_add_test(tests, linear_histograms_sum_what_they_count);
 	tcase_add_test(tests, quantiles_are_within_a_sixteenth);
 	tcase_add_test(tests, quantile_ranks_and_limits);
 	tcase_add_test(tests, rank_is_not_fooled_by_rounding);
