@@ -211,6 +211,24 @@ static bool check_labels(struct checker *checker, const struct arguments *list)
 	return true;
 }
 
+/* quantize(x, weight) and lquantize(x, min, max, step, weight) of DTrace: only hist(x, 6) has something else in the place of the weight. */
+static bool check_weight(struct checker *checker, const struct expression *call, const struct row *row)
+{
+	const bool alias = row->alias && !strcmp(row->alias, call->name.text), linear = row->parameters == 3;
+	const struct argument *weight = call->list.first;
+	const uint32_t place = linear ? 4 : 1;
+
+	if (!row->parameters || (!alias && (linear || row == &rows[JST_AGGREGATION_HIST])))
+		return true;
+	for (uint32_t i = 0; weight && i < place; i++)
+		weight = weight->next;
+	if (!weight || weight->label.text)
+		return true;
+	bad_parameter(checker, weight->value->at, linear ? "values have no weights" : "values have no weights, and bits go by their name", NULL);
+	diagnostics_help(checker->diagnostics, linear ? "sum(x) adds them up" : "sum(x) adds values up; %s(x, bits: 6) has finer buckets", call->name.text);
+	return false;
+}
+
 /* The arguments behind the value; false: something was wrong, and reported. */
 static bool check_parameters(struct checker *checker, const struct expression *call, enum jst_aggregation function, struct given *given)
 {
@@ -228,6 +246,8 @@ static bool check_parameters(struct checker *checker, const struct expression *c
 			return false;
 		count--;
 	}
+	if (!check_weight(checker, call, row))
+		return false;
 	if (count < row->values || count > row->values + row->parameters) {
 		diagnostics_add(checker->diagnostics, DIAGNOSTIC_AGGREGATION_ARGUMENTS, call->at, call->name.text, count_text(text, call->list.count, "argument"));
 		diagnostics_help(checker->diagnostics, "expected %s", row->signature);
