@@ -49,7 +49,7 @@ void results_print_ordered(struct output *output, const struct results *results,
 	const struct printing printing = {
 		.output = output, .results = results, .index = aggregation, .aggregation = &results_compiled(results)->aggregations[aggregation],
 		.decl = results_decl(results, aggregation), .entries = count ? entries : NULL,
-		.shown = top >= 0 && top < count ? (uint32_t)top : count, .count = count, .elapsed = elapsed,
+		.shown = top >= 0 && top < count && results_decl(results, aggregation)->keys ? (uint32_t)top : count, .count = count, .elapsed = elapsed,
 	};
 
 	print_entries(&printing);

@@ -87,7 +87,7 @@ void losses_read(struct memory_view *view);
 /* ---- printing (print_*.c), through an output ---- */
 struct output;
 
-/* print(@a), print(@a, top): as text a block, as JSON one object a key. top < 0: all keys. elapsed: ns since the session's start or the last clear, for rate. Nothing updated: "no data". */
+/* print(@a), print(@a, top): as text a block, as JSON one object a key. top < 0: all keys; what has no keys is printed whatever top is. elapsed: ns since the session's start or the last clear, for rate. Nothing updated: "no data". */
 void results_print(struct output *output, const struct results *results, uint32_t aggregation, int64_t top, int64_t elapsed);
 /* print(@a, top: top, by: order). */
 void results_print_ordered(struct output *output, const struct results *results, uint32_t aggregation, enum result_order order, int64_t top, int64_t elapsed);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -93,14 +94,16 @@ static void print_entry(struct trace *trace, uint32_t aggregation, const struct 
 	results_print_entry(trace->output, trace->totals, aggregation, shown, result, elapsed_of(trace, aggregation));
 }
 
-/* How many rows print shows at most; -1: all. */
+/* How many rows print shows at most; -1: all. Of a number that was computed, what is below 1 shows none, so that n - 10 rows are not all of a sudden as many as there are. */
 static int64_t top_of(const struct record *record)
 {
 	const struct jst_value value = record->count ? record->values[0] : jst_value_nil();
 
-	if (value.kind == JST_DOUBLE && value.d >= 0)
-		return value.d < 0x1p62 ? (int64_t)value.d : -1;
-	return value.kind == JST_INT && value.i >= 0 ? value.i : -1;
+	if (value.kind == JST_DOUBLE && !isnan(value.d))
+		return value.d < 0x1p62 ? (int64_t)fmax(value.d, 0) : -1;
+	if (value.kind == JST_INT)
+		return value.i > 0 ? value.i : 0;
+	return -1;
 }
 
 static void print_open(struct trace *trace, const struct record *record)

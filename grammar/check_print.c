@@ -10,6 +10,20 @@ static bool is_label(const struct argument *argument, const char *label)
 	return argument->label.text && !strcmp(argument->label.text, label);
 }
 
+/* Of a value that is computed, the run makes what it can (top_of() in cli/trace.c). */
+static void check_top(struct checker *checker, struct expression *top)
+{
+	const uint32_t errors = checker->diagnostics->errors;
+	struct jst_value value;
+
+	check_expression(checker, top);
+	fold(top);
+	if (checker->diagnostics->errors != errors || (top->type != EXPRESSION_NIL && (!tree_literal(top, &value) || (value.kind == JST_INT && value.i >= 1))))
+		return;
+	diagnostics_add(checker->diagnostics, DIAGNOSTIC_PRINT_TOP, top->at);
+	diagnostics_help(checker->diagnostics, "without it all are printed");
+}
+
 bool check_rows(struct checker *checker, const struct expression *call, const char *expected, bool ordered, struct rows *rows)
 {
 	static const char *const labels[] = { "top", "by" };
@@ -36,7 +50,7 @@ bool check_rows(struct checker *checker, const struct expression *call, const ch
 		*to = argument;
 	}
 	if (rows->top)
-		check_expression(checker, rows->top->value);
+		check_top(checker, rows->top->value);
 	return true;
 }
 

@@ -58,6 +58,23 @@ grep -q '^median /odd 49 99$' "$work/loops.out" || fail "no median of /odd"
 grep -q '^  500 ' "$work/loops.out" && fail "top does not leave out the last"
 grep -qx 'last /odd, rate 1' "$work/loops.out" || fail "last or rate cannot be read"
 
+# What computes to less than one row shows none; to what is no number, all; to a fraction, the whole rows of it.
+jst tops -p "$target" -e '
+work:end { @n[path] = count(); @all = count(); }
+END {
+	printf("negative\n"); print(@n, top: @all - 1001);
+	printf("zero\n"); print(@n, top: @all - 1000);
+	printf("half\n"); print(@n, top: @all / 2000.0);
+	printf("more\n"); print(@n, top: @all / 666.0);
+	printf("nil\n"); print(@n, top: @n["/none"]);
+	printf("alone\n"); print(@all, top: @all - 1000);
+}'
+order busy fire 1000
+end_jst 0
+sed 's/ *|.*//' "$work/tops.out" | grep -v '^$' | tr '\n' ';' >"$work/tops"
+none='@n;  … and 2 more;'
+[ "$(cat "$work/tops")" = "negative;${none}zero;${none}half;${none}more;@n;  /even;  … and 1 more;nil;@n;  /even;  /odd;alone;@all: 1000;" ] || fail "computed tops: $(cat "$work/tops")"
+
 jst json --format json -p "$target" -e "$script"
 order busy fire 1000
 end_jst 0
