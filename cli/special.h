@@ -13,7 +13,7 @@
 
 struct specials;
 
-/* What process:attach and process:exit carry; the others NULL. */
+/* What process:attach and process:exit carry; the others NULL. reason: why it left, NULL as it joins, which reads as nil. */
 struct special_event {
 	int64_t pid;
 	const char *title, *reason;

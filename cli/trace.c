@@ -294,7 +294,7 @@ static void start_loaded(struct trace *trace)
 
 static void tell_attached(struct trace *trace, struct target *target)
 {
-	const struct special_event event = { .pid = target->process.pid, .title = target->title, .reason = "" };
+	const struct special_event event = { .pid = target->process.pid, .title = target->title };
 
 	target->attach_told = true;
 	trace->attached++;

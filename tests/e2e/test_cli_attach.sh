@@ -140,7 +140,7 @@ early=$target
 run 1 --memory 64KiB -t "$work/titled_*" -e 'work:end < @n = count() >'
 err "64 KiB of memory are too little"
 err "none of the processes that were found could be traced"
-jst title --format json -t "$work/titled_*" -e 'work:end < @n = count() > process:attach < printf("+%d\n", pid) > process:exit < printf("-%d %s\n", pid, reason) >'
+jst title --format json -t "$work/titled_*" -e 'work:end < @n = count() > process:attach < printf("+%d\n", pid); print("why", reason, reason == nil) > process:exit < printf("-%d %s\n", pid, reason) >'
 start_target late "$work/titled_target"
 attached title "$target"
 order early fire 3
@@ -151,6 +151,7 @@ finished "$tracer" 10
 [ "$code" = 0 ] || fail "exit code $code after all have exited"
 grep -q '"name":"@n".*"value":7\b' "$work/title.out" || fail "not 7 of the two"
 grep -qF "+$early" "$work/title.out" || fail "process:attach did not run"
+grep -qF 'why nil 1' "$work/title.out" || fail "process:attach has a reason"
 grep -qF -- "-$early exited" "$work/title.out" || fail "process:exit did not run"
 grep -q '"event":"exit".*"reason":"exited with code 3"' "$work/title.out" || fail "the exit code is not told"
 

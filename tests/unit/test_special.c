@@ -125,6 +125,8 @@ START_TEST(process_fields)
 	special_run(special, C_PROCESS, "BEGIN", NULL, execute, &seen);
 	ck_assert_str_eq(seen.text[0], "77 httpd exited ");
 	ck_assert_str_eq(seen.text[1], "nil nil nil ");
+	special_run(special, C_PROCESS, "process:attach", &(struct special_event){ .pid = 78, .title = "httpd" }, execute, &seen);
+	ck_assert_str_eq(seen.text[2], "78 httpd nil ");
 }
 END_TEST
 
