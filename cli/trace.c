@@ -62,7 +62,7 @@ struct trace {
 	bool failed;
 	bool found;              /* some process that was not named could not be traced */
 	bool last_killed;        /* how the target that ended last did */
-	bool over;               /* all targets are gone: what is open is what they left */
+	bool ending;             /* END runs: all targets are gone, and what is open is what they left */
 };
 
 /* ---- the script's own clauses ---- */
@@ -109,7 +109,7 @@ static int64_t top_of(const struct record *record)
 static void print_open(struct trace *trace, const struct record *record)
 {
 	opens_print(trace->opens, trace->output, &(struct opens_print){ .sibling = record->compiled->text, .targets = trace->crew.targets, .now = times_now(), .top = top_of(record),
-	                                                                .kept = trace->over, .pids = trace->attached > 1 });
+	                                                                .kept = trace->ending, .pids = trace->attached > 1 });
 }
 
 static void execute(void *context, const struct record *record, const struct record_source *source)
@@ -150,6 +150,8 @@ static void clear_pending(struct trace *trace)
 			results_clear(trace->totals, i);
 		else
 			results_zero(trace->totals, i);
+		if (trace->ending && trace->pending[i] == PENDING_CLEAR)
+			results_printed(trace->totals, i); /* END has done with it: not even "no data" is left to say */
 		trace->cleared[i] = trace->snapshot;
 		trace->pending[i] = PENDING_NOTHING;
 	}
@@ -514,7 +516,7 @@ static int finish(struct trace *trace)
 			say_nobody(trace);
 		trace->failed = true;
 	}
-	trace->over = true;
+	trace->ending = true;
 	run_all(trace, SPECIAL_END, "END", NULL);
 	if (!trace->needs_targets || trace->attached)
 		print_results(trace);

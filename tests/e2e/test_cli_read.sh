@@ -58,6 +58,15 @@ grep -q '^median /odd 49 99$' "$work/loops.out" || fail "no median of /odd"
 grep -q '^  500 ' "$work/loops.out" && fail "top does not leave out the last"
 grep -qx 'last /odd, rate 1' "$work/loops.out" || fail "last or rate cannot be read"
 
+# What END has cleared is printed no more, be it that it was printed or not; what a tick cleared is.
+jst ends -p "$target" -e '
+work:end { @read = count(); @looped[path] = count(); @kept = count(); @zeroed = count(); @printed = count(); }
+END { printf("%d\n", @read); for ($p, $n : @looped) { printf("%s %d\n", $p, $n); } print(@printed); }
+END { clear(@read); clear(@looped); zero(@zeroed); clear(@printed); }'
+order busy fire 10
+end_jst 0
+[ "$(sort "$work/ends.out" | tr '\n' ';')" = '/even 5;/odd 5;10;@kept: 10;@printed: 10;@zeroed: 0;' ] || fail "after END: $(cat "$work/ends.out")"
+
 # What computes to less than one row shows none; to what is no number, all; to a fraction, the whole rows of it.
 jst tops -p "$target" -e '
 work:end { @n[path] = count(); @all = count(); }
