@@ -101,7 +101,7 @@ static size_t distance(const char *a, const char *b)
 const char *message_nearest(const char *word, const char *const *candidates, size_t count)
 {
 	const char *nearest = NULL;
-	size_t best = strlen(word) / 3 + 1; /* one slip in short words, more in long ones */
+	size_t best = (strlen(word) + 1) / 3; /* one slip in words of up to four letters, more in long ones */
 
 	for (size_t i = 0; i < count; i++) {
 		size_t d = distance(word, candidates[i]);

@@ -31,6 +31,7 @@ struct sought {
 	bool matched, found;     /* a probe of the clause was seen; one that has the field */
 	char *fields[FIELDS_MAX]; /* what those have instead, for suggestions */
 	size_t field_count;
+	char *elsewhere;         /* the name of a probe that the clause does not watch and that has it; NULL: none was seen */
 };
 
 struct report {
@@ -74,9 +75,11 @@ void report_free(struct report *report)
 	free(report->pattern_matched);
 	free(report->span_matched);
 	free(report->hiding_told);
-	for (uint32_t i = 0; i < report->compiled->read_count; i++)
+	for (uint32_t i = 0; i < report->compiled->read_count; i++) {
 		for (size_t field = 0; field < report->sought[i].field_count; field++)
 			free(report->sought[i].fields[field]);
+		free(report->sought[i].elsewhere);
+	}
 	free(report->sought);
 	free(report);
 }
@@ -190,14 +193,18 @@ static void seek_fields(struct report *report, const struct jst_probe *probe)
 		struct sought *sought = &report->sought[i];
 		bool watched = false;
 
-		for (uint32_t pattern = 0; !sought->found && !watched && pattern < read->patterns; pattern++)
-			watched = matches(compiled->patterns[read->first_pattern + pattern], probe->name);
-		if (!watched)
+		if (sought->found)
 			continue;
-		sought->matched = true;
-		sought->found = is_field(probe, read->field);
-		if (!sought->found)
+		const bool has = is_field(probe, read->field);
+
+		for (uint32_t pattern = 0; !watched && pattern < read->patterns; pattern++)
+			watched = matches(compiled->patterns[read->first_pattern + pattern], probe->name);
+		sought->matched |= watched;
+		sought->found = watched && has;
+		if (watched && !has)
 			keep_fields(sought, probe);
+		else if (has && !watched && !sought->elsewhere)
+			sought->elsewhere = message_copy(probe->name.bytes, probe->name.length);
 	}
 }
 
@@ -297,9 +304,11 @@ static void report_missing_fields(const struct report *report)
 			continue;
 
 		const char *near = suggest_field(sought, read->field);
-		char help[JST_MAX_FIELD_NAME + 64] = "";
+		char help[JST_MAX_FIELD_NAME + JST_MAX_PROBE_NAME + 64] = "";
 
-		if (near)
+		if (sought->elsewhere)
+			snprintf(help, sizeof(help), "; the probe %s has it", sought->elsewhere);
+		else if (near)
 			snprintf(help, sizeof(help), "; did you mean %s?", near);
 		else if (dot && strcmp(dot, ".length") == 0)
 			snprintf(help, sizeof(help), "; strlen(%.*s) is the length of a string", (int)(dot - read->field), read->field);

@@ -77,6 +77,11 @@ end_jst 0
 grep -q 'warning: -e:1:15: no probe of that clause has the field stauts so far; did you mean status?' "$work/missing.err" || fail "a misspelt field is not told"
 grep -q 'the field path.length so far; strlen(path) is the length of a string' "$work/missing.err" || fail "a length is not told"
 [ "$(grep -c 'has the field' "$work/missing.err")" = 2 ] || fail "fields are told that are there, or asked for"
+# A field of another probe is told to be its; one that is like nothing there brings no bad advice.
+jst other -p "$one" -e 'work:start < @a[path] = count(); @b = max(cost) >'
+end_jst 0
+grep -q 'has the field path so far; the probe work:end has it$' "$work/other.err" || fail "the probe that has the field is not told"
+grep -q 'has the field cost so far$' "$work/other.err" || fail "something is suggested for cost"
 [ "$(grep -c warning "$work/hidden.err")" = 1 ] || fail "more is told than the one hidden field"
 
 # Losses are told with the option that raises the limit.
