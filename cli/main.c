@@ -171,6 +171,23 @@ static bool check_named(const struct compiled *compiled, const struct options *o
 	return good;
 }
 
+/* False: an argument by place that nothing in the script reads; that was said. */
+static bool check_placed(const struct compiled *compiled, const struct options *options)
+{
+	if (options->argument_count <= compiled->arguments_read)
+		return true;
+
+	const char *extra = options->arguments[compiled->arguments_read], *help = "";
+	const size_t length = strlen(extra);
+
+	if (length > 4 && strcmp(extra + length - 4, ".jst") == 0)
+		help = "; one script is run, which may import others";
+	else if (strspn(extra, "0123456789,") == length)
+		help = "; a process is named by -p";
+	message_error("the script reads no argument $%u, so '%s' would have no effect%s", compiled->arguments_read + 1, extra, help);
+	return false;
+}
+
 /* False: the output would take the place of a script, which only --fmt may do; that was said. */
 static bool spares_scripts(const struct compiled *compiled, const struct options *options)
 {
@@ -191,7 +208,7 @@ static int run(const struct script *script, struct compiled *compiled, const str
 		return WRONG;
 	if (options->action == ACTION_DUMP)
 		return dump(script, compiled, how, options);
-	if (compiled->errors)
+	if (compiled->errors || !check_placed(compiled, options))
 		return WRONG;
 	return options->action == ACTION_CHECK ? check(compiled, options) : trace(compiled, options);
 }

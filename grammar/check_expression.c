@@ -104,6 +104,8 @@ static void check_argument(struct checker *checker, struct expression *expressio
 		expression->type = EXPRESSION_NIL;
 		return;
 	}
+	if (checker->compiled->arguments_read < index)
+		checker->compiled->arguments_read = (uint32_t)index;
 	literal_or_string(checker, expression, options->arguments[index - 1]);
 }
 
@@ -393,6 +395,7 @@ void check_expression(struct checker *checker, struct expression *expression)
 	case EXPRESSION_ARGUMENTS:
 		expression->type = EXPRESSION_INT;
 		expression->integer = checker->options->argument_count;
+		checker->compiled->arguments_read = checker->options->argument_count;
 		expression->int_valued = true;
 		break;
 	case EXPRESSION_AGGREGATION:

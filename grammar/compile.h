@@ -172,6 +172,7 @@ struct compiled {
 	uint32_t errors;               /* how many of them are errors, those beyond the 20 reported included */
 
 	/* The rest only if errors is 0. */
+	uint32_t arguments_read;       /* so many of the arguments by place can have an effect: n where $n is the last that is read, all where $# is */
 	struct jst_builder *target;    /* clauses may be none: nothing is sent then */
 	struct jst_builder *local;
 	uint32_t target_clauses, local_clauses;

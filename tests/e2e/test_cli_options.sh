@@ -35,6 +35,18 @@ err '$2'
 run 2 -e 'request:end < @lat = histo(1) >'
 err "-e:1:22: error"
 err "did you mean 'hist'?"
+
+# An argument that nothing reads is a mistake; $# reads all.
+echo 'BEGIN { exit(); }' >"$work/none.jst"
+run 2 "$work/none.jst" other.jst
+err "the script reads no argument \$1, so 'other.jst' would have no effect; one script is run, which may import others"
+run 2 -n -e 'BEGIN { print($1); exit(); }' 1 77
+err "the script reads no argument \$2, so '77' would have no effect; a process is named by -p"
+run 2 -e 'BEGIN { exit(); }' x
+err "the script reads no argument \$1, so 'x' would have no effect"
+run 0 -e 'fn second() { return $2; } BEGIN { exit(); }' 1 2
+run 0 -e 'const COUNT = $#; BEGIN { print(COUNT); exit(); }' 1 2 3
+out 3
 run 2 -n -e 'request:end < '
 run 0 -n -e 'request:end < @ = count() >'
 [ ! -s "$work/run.out" ] && [ ! -s "$work/run.err" ] || fail "-n printed something"
