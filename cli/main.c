@@ -141,6 +141,10 @@ static int trace(struct compiled *compiled, const struct options *options)
 {
 	struct output output;
 
+	if (!compiled->target_clauses && !compiled->local_clauses) {
+		message_error("the script has no clause, so there is nothing to do; such as: request:end { @ = count(); }");
+		return WRONG;
+	}
 	if (!open_output(&output, options))
 		return FAILED;
 	return close_output(&output, trace_run(options, compiled, &output));

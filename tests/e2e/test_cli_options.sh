@@ -36,6 +36,15 @@ run 2 -e 'request:end < @lat = histo(1) >'
 err "-e:1:22: error"
 err "did you mean 'hist'?"
 
+# Without a clause there is nothing to run, but a library can be checked.
+for text in '' '# nothing' 'fn twice($x) { return 2 * $x; }'; do
+	run 2 -e "$text"
+	err 'the script has no clause'
+	run 0 -n -e "$text"
+done
+run 0 -e 'BEGIN { }'
+run 0 -e 'END { }'
+
 # An argument that nothing reads is a mistake; $# reads all.
 echo 'BEGIN { exit(); }' >"$work/none.jst"
 run 2 "$work/none.jst" other.jst
