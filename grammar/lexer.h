@@ -38,6 +38,8 @@ struct lexer {
 	struct bracket brackets[LEXER_NESTING];
 	uint32_t depth;
 	struct location comment;   /* of the last // comment that follows other text on its line, inside the body; line 0: none */
+	struct location hiding;    /* likewise of // or #, with the sign in it that would close the body, */
+	const char *hiding_sign;   /* and what it begins with */
 	struct word current, before; /* the last token, and the one before it */
 	struct word first;         /* of the statement or clause at hand */
 	bool begins;               /* the next token is the first of a statement or clause */

@@ -37,8 +37,16 @@ static void count_lines(struct lexer *lexer, const char *from)
 
 static void note_comment(struct lexer *lexer, const char *from)
 {
-	if (lexer->condition == yycbody && lexer->current.at.end_line == lexer->line && *from == '/')
+	const char close = lexer->depth && lexer->brackets[0].open == '<' ? '>' : '}';
+
+	if (lexer->condition != yycbody || lexer->current.at.end_line != lexer->line)
+		return;
+	if (*from == '/')
 		lexer->comment = lexer_place(lexer, from);
+	if (!memchr(from, close, (size_t)(lexer->cursor - from)))
+		return;
+	lexer->hiding = lexer_place(lexer, from);
+	lexer->hiding_sign = *from == '#' ? "#" : "//";
 }
 
 /* ---- brackets ---- */
@@ -87,7 +95,7 @@ static void enter(struct lexer *lexer, enum lexer_condition condition, char open
 {
 	lexer->condition = condition;
 	lexer->depth = 0;
-	lexer->comment.line = 0;
+	lexer->comment.line = lexer->hiding.line = 0;
 	open_bracket(lexer, open, at);
 }
 
@@ -201,8 +209,8 @@ bool lexer_report_open(struct lexer *lexer)
 		diagnostics_help(diagnostics, "expected a closing '/'");
 	} else {
 		diagnostics_add(diagnostics, DIAGNOSTIC_UNCLOSED_BODY, bracket->at);
-		if (lexer->comment.line)
-			diagnostics_help(diagnostics, "the '//' in line %d begins a comment", lexer->comment.line);
+		if (lexer->hiding.line)
+			diagnostics_help(diagnostics, "the '%s' in line %d begins a comment", lexer->hiding_sign, lexer->hiding.line);
 		else
 			diagnostics_help(diagnostics, "expected a closing '%s'", bracket->open == '<' ? ">" : "}");
 	}
