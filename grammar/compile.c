@@ -52,8 +52,22 @@ static void compile_text(struct compiled *compiled, const struct compile_options
 	arena_fini(&arena);
 }
 
+size_t compiled_mark(const char *text, size_t length)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+	const size_t size = sizeof(mark) - 1;
+
+	return length >= size && !memcmp(text, mark, size) ? size : 0;
+}
+
 int compiled_add_source(struct compiled *compiled, struct compiled_source source)
 {
+	const size_t mark = compiled_mark(source.text, source.length);
+
+	if (mark) {
+		source.length -= mark;
+		memmove(source.text, source.text + mark, source.length + 1);
+	}
 	compiled->sources = heap_grow(compiled->sources, compiled->source_count, sizeof(*compiled->sources));
 	compiled->sources[compiled->source_count] = source;
 	return (int)compiled->source_count++;

@@ -226,10 +226,12 @@ struct compile_options {
 	void *context;
 };
 
-/* For the stages: a compiled script that holds nothing yet but its text; one more text, whose strings it takes over: its index. */
+/* For the stages: a compiled script that holds nothing yet but its text; one more text, whose strings it takes over, without its byte order mark: its index. */
 struct compiled *compiled_new(const char *text, size_t length, const struct compile_options *options);
 int compiled_add_source(struct compiled *compiled, struct compiled_source source);
 void compiled_source_fini(struct compiled_source *source);
+/* How many bytes of a text are the byte order mark that some editors begin a file with, and no part of the script: 3 or 0. */
+size_t compiled_mark(const char *text, size_t length);
 /* A line of a text, counted from 1, and its length without the line break; NULL: there is no such line. */
 const char *compiled_line(const struct compiled_source *source, int line, size_t *length);
 

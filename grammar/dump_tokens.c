@@ -59,12 +59,13 @@ bool dump_tokens(const char *text, size_t length, FILE *out)
 	struct arena arena = { 0 };
 	struct diagnostics diagnostics = { 0 };
 	struct script script = { .arena = &arena, .diagnostics = &diagnostics };
-	char *copy = heap_copy(text, length);
+	const size_t mark = compiled_mark(text, length);
+	char *copy = heap_copy(text + mark, length - mark);
 	struct location at;
 	struct lexer lexer;
 	YYSTYPE value;
 
-	lexer_init(&lexer, &script, 0, copy, length);
+	lexer_init(&lexer, &script, 0, copy, length - mark);
 	for (;;) {
 		const char *start;
 		int token = lexer_next(&value, &at, &lexer);

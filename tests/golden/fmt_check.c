@@ -108,7 +108,9 @@ static void variant_to(const char *text, size_t length, enum filler filler, stru
 	int n = 0;
 
 	open_memory(memory);
-	lexer_init(&lexer, &script, 0, text, length);
+	const size_t mark = compiled_mark(text, length);
+
+	lexer_init(&lexer, &script, 0, text + mark, length - mark);
 	lexer.keeps_comments = true;
 	for (;;) {
 		const char *start = lexer.cursor + strspn(lexer.cursor, " \t\r\n\v\f");
