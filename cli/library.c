@@ -21,6 +21,14 @@ static bool beside(char path[PATH_MAX], const char *of, const char *name)
 	return snprintf(path, PATH_MAX, "%.*s%s", slash ? (int)(slash - of + 1) : 0, of, name) < PATH_MAX;
 }
 
+static bool is_folder(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+/* A folder is no script; the search goes on behind it. */
 static bool exists(const char *path)
 {
 	struct stat status;
@@ -75,7 +83,7 @@ bool library_import(void *context, const char *name, const char *from, struct co
 
 	(void)context;
 	if (!find(path, name, from)) {
-		*problem = "there is no such file";
+		*problem = beside(path, *name == '/' ? "" : from, name) && is_folder(path) ? "it is a folder" : "there is no such file";
 		return false;
 	}
 	file = fopen(path, "re");

@@ -41,6 +41,12 @@ err "--arg takes a name and a value, such as limit=5ms, not 'limit'"
 JSTRACE_LIBRARY=$work/nowhere run 2 --arg name=x "$work/scripts/main.jst"
 err "lib/own.jst:1:8: error: cannot import 'shared.jst': there is no such file"
 
+printf 'import "lib";' >"$work/scripts/folder.jst"
+run 2 "$work/scripts/folder.jst"
+err "folder.jst:1:8: error: cannot import 'lib': it is a folder"
+run 2 -e "import \"$work/scripts/lib\";"
+err "lib': it is a folder"
+
 # The library that comes with jstrace, beside the program.
 unset JSTRACE_LIBRARY
 run 0 -e 'import "units.jst"; import "http.jst"; BEGIN { print(ms(1500us), percent(1, 4), status_class(404), route("/users/17/x?y=2"), route("/")); exit(0); }'
