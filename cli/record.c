@@ -137,10 +137,18 @@ static void print_event(FILE *file, const struct record *record, const struct re
 		else
 			print_value(file, value, unit_of(record, i));
 	}
-	/* Stacks last, below the line. */
-	for (uint32_t i = 0; i < record->count; i++)
-		if (record->values[i].kind == JST_STACK)
-			frames_print(file, record->values[i], STACK_INDENT, false);
+	/* Stacks last, below the line, each under its name. */
+	for (uint32_t i = 0; i < record->count; i++) {
+		if (record->values[i].kind != JST_STACK)
+			continue;
+
+		const struct jst_string name = name_of(record, probe, i, room, sizeof(room));
+
+		fprintf(file, "\n%*s", STACK_INDENT / 2, "");
+		print_text(file, name.bytes, name.length);
+		fputc(':', file);
+		frames_print(file, record->values[i], STACK_INDENT, false);
+	}
 	fputc('\n', file);
 }
 

@@ -191,7 +191,7 @@ printed() { grep -q 'twice=0' "$work/lines.out"; }
 wait_for 10 printed || fail "no event was printed"
 stop_trace
 has lines "0" "    inner  program.c:$inner" "    inlined  program.c:$inlined" "    middle  program.c:$middle" "0" "0 at" "    inner  program.c:$inner"
-has lines "twice=0" "    inner  program.c:$inner"
+has lines "twice=0" "  where:" "    inner  program.c:$inner"
 
 # On an alternate signal stack the innermost frame, and a mark.
 trace signals -p "${pid_of[two]}" -e 'work:end < @[stack()] = count() >'
