@@ -86,6 +86,7 @@ bool check_quantile(struct checker *checker, struct expression *call)
 		if (!argument->label.text)
 			continue;
 		diagnostics_add(checker->diagnostics, DIAGNOSTIC_NAMED_ARGUMENT, argument->label_at, call->name.text, argument->label.text);
+		diagnostics_help(checker->diagnostics, "expected %s", signature);
 		return true;
 	}
 	if (call->list.count != 2) {
