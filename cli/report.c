@@ -333,6 +333,19 @@ void report_unmatched(struct report *report)
 	report_missing_fields(report);
 }
 
+/* What was meant by a sibling span whose probe is none: a probe that is there, or a variable of the script. */
+static void suggest_sibling(const struct report *report, const struct compiled_span *span, char *text, size_t size)
+{
+	const char *probe = message_nearest(span->pattern, (const char *const *)report->names, report->name_count);
+	const char *variable = message_nearest(span->sibling, (const char *const *)report->compiled->hiding, report->compiled->hiding_count);
+
+	*text = '\0';
+	if (variable)
+		snprintf(text, size, "; did you mean %s[...]?", variable);
+	else if (probe)
+		snprintf(text, size, "; did you mean %s?", probe);
+}
+
 void report_spans(const struct report *report)
 {
 	for (uint32_t i = 0; i < report->compiled->span_count; i++) {
@@ -445,8 +458,12 @@ void report_end(struct report *report, struct output *output, uint32_t processes
 	for (uint32_t i = 0; i < report->compiled->span_count; i++) {
 		const struct compiled_span *span = &report->compiled->spans[i];
 
-		if (report->attached && !report->span_matched[i])
-			message_warning("%s:%d:%d: no probe matches %s, so %s[...] was always nil", report->compiled->sources[span->source].name, span->line, span->column, span->pattern, span->sibling);
+		char help[JST_MAX_PROBE_NAME + 32];
+
+		if (!report->attached || report->span_matched[i])
+			continue;
+		suggest_sibling(report, span, help, sizeof(help));
+		message_warning("%s:%d:%d: no probe matches %s, so %s[...] was always nil%s", report->compiled->sources[span->source].name, span->line, span->column, span->pattern, span->sibling, help);
 	}
 	for (uint32_t i = 0; i < JST_SPAN_COUNTS; i++)
 		if (report->unstarted[i])

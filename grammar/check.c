@@ -179,11 +179,33 @@ void scope_open(struct checker *checker, struct scope *outer, struct clause *cla
 	checker->loops = 0;
 }
 
+/* What was meant by a local that is never assigned: another one of the clause or function, or an argument of the script. Looks at the first few only. */
+static const char *suggest_local(const struct checker *checker, const struct name *name)
+{
+	enum { MOST = 64 };
+	const char *names[MOST];
+	size_t count = 0;
+
+	for (const struct local *local = checker->clause->locals; local && count < MOST; local = local->next) {
+		if (local->assigned)
+			names[count++] = local->name.text;
+	}
+	for (const struct parameter *parameter = checker->script->first_parameter; parameter && count < MOST; parameter = parameter->next)
+		names[count++] = parameter->name.text;
+	return suggest_name(name->text, name->length, names, count);
+}
+
 void scope_close(struct checker *checker, const struct scope *outer)
 {
 	for (const struct local *local = checker->clause->locals; local; local = local->next) {
-		if (!local->assigned)
-			diagnostics_add(checker->diagnostics, DIAGNOSTIC_LOCAL_UNASSIGNED, local->at, local->name.text);
+		if (local->assigned)
+			continue;
+
+		const char *close = suggest_local(checker, &local->name);
+
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_LOCAL_UNASSIGNED, local->at, local->name.text);
+		if (close)
+			diagnostics_help(checker->diagnostics, "did you mean '$%s'?", close);
 	}
 	table_fini(&checker->locals);
 	checker->clause = outer->clause;

@@ -67,6 +67,8 @@ bool definitions_parameter(struct checker *checker, struct expression *expressio
 struct function *definitions_function(struct checker *checker, const struct expression *call);
 /* In a function: reports that what stands there is for clauses, and returns true. */
 bool definitions_refuse(struct checker *checker, struct location at, const char *what);
+/* The constant whose name is closest to one that is none; NULL: none is close. */
+const char *definitions_suggest_constant(const struct checker *checker, const struct name *name);
 
 /* fold.c: makes a literal of what consists of literals alone, as far as it goes; it was checked. */
 void fold(struct expression *expression);

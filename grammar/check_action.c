@@ -158,11 +158,42 @@ static void check_known(struct checker *checker, struct statement *statement)
 	}
 }
 
+/* emt; or exit; — a word alone, that is nearly a statement. False: it may be anything, and nothing was said. */
+static bool check_word(struct checker *checker, const struct expression *word)
+{
+	static const char *const statements[] = { "emit", "return", "break", "continue" };
+	const char *close = suggest_name(word->name.text, word->name.length, statements, sizeof(statements) / sizeof(*statements));
+	const char *names[ACTION_NONE], *action = NULL;
+	const struct row *row = NULL;
+
+	for (int i = 0; i < ACTION_NONE; i++) {
+		names[i] = rows[i].name;
+		if (!strcmp(names[i], word->name.text))
+			action = names[i];
+	}
+	if (!action && !close)
+		action = suggest_name(word->name.text, word->name.length, names, ACTION_NONE);
+	for (int i = 0; action && !row; i++) {
+		if (names[i] == action)
+			row = &rows[i];
+	}
+	if ((!row && !close) || names_builtin(&word->name) >= 0 || table_find(&checker->variables, word->name.text, word->name.length) || table_find(&checker->constants, word->name.text, word->name.length))
+		return false;
+	diagnostics_add(checker->diagnostics, DIAGNOSTIC_NO_EFFECT, word->at);
+	if (row)
+		diagnostics_help(checker->diagnostics, "did you mean %s?", row->signature);
+	else
+		diagnostics_help(checker->diagnostics, "did you mean '%s'?", close);
+	return true;
+}
+
 void check_action(struct checker *checker, struct statement *statement)
 {
 	struct expression *call = statement->value;
 
 	statement->action = ACTION_NONE;
+	if (call->type == EXPRESSION_NAME && !call->indexed && !call->parenthesised && check_word(checker, call))
+		return;
 	if (call->type != EXPRESSION_CALL || call->parenthesised) {
 		uint32_t errors = checker->diagnostics->errors;
 

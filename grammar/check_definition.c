@@ -85,6 +85,17 @@ void definitions_collect(struct checker *checker)
 
 /* ---- constants ---- */
 
+const char *definitions_suggest_constant(const struct checker *checker, const struct name *name)
+{
+	enum { MOST = 64 };
+	const char *names[MOST];
+	size_t count = 0;
+
+	for (const struct constant *constant = checker->script->first_constant; constant && count < MOST; constant = constant->next)
+		names[count++] = constant->name.text;
+	return suggest_name(name->text, name->length, names, count);
+}
+
 /* Whether the expression has one value, known now; says where it has not. */
 static bool is_constant(struct checker *checker, const struct expression *expression)
 {
@@ -113,8 +124,14 @@ static bool is_constant(struct checker *checker, const struct expression *expres
 	default:
 		break;
 	}
+
+	const char *close = expression->type == EXPRESSION_NAME ? definitions_suggest_constant(checker, &expression->name) : NULL;
+
 	diagnostics_add(checker->diagnostics, DIAGNOSTIC_CONSTANT_VALUE, expression->at);
-	diagnostics_help(checker->diagnostics, "expected literals, operators, other constants, or arguments of the script");
+	if (close)
+		diagnostics_help(checker->diagnostics, "did you mean '%s'?", close);
+	else
+		diagnostics_help(checker->diagnostics, "expected literals, operators, other constants, or arguments of the script");
 	return false;
 }
 

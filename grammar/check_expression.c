@@ -218,11 +218,13 @@ bool is_callable(const struct name *name)
 /* The name that is closest to that of the call: built in, or a function of the script. */
 static const char *suggest_function(const struct checker *checker, const struct name *name)
 {
-	enum { BUILT_IN = sizeof(callable_names) / sizeof(*callable_names), MOST = BUILT_IN + 64 };
+	enum { BUILT_IN = sizeof(callable_names) / sizeof(*callable_names), MOST = BUILT_IN + 1 + 64 };
 	const char *names[MOST];
 	size_t count = BUILT_IN;
 
 	memcpy(names, callable_names, sizeof(callable_names));
+	if (checker->action)
+		names[count++] = "emit"; /* a keyword, as it may stand alone */
 	for (const struct function *function = checker->script->first_function; function && count < MOST; function = function->next)
 		names[count++] = function->name.text;
 	return suggest_name(name->text, name->length, names, count);

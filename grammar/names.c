@@ -99,15 +99,30 @@ static const char *suggest_variable(const struct checker *checker, const struct 
 	return suggest_name(name->text, name->length, names, count);
 }
 
-/* A field that is called nearly as a builtin is, or as other languages call something else. */
+/* Fields have small letters as a rule, and constants capital ones. */
+static bool is_capital(const struct name *name)
+{
+	for (const char *at = name->text; *at; at++) {
+		if (*at >= 'a' && *at <= 'z')
+			return false;
+	}
+	return true;
+}
+
+/* A field that is called nearly as a builtin or a constant is, or as other languages call something else. */
 static void warn_field(struct checker *checker, const struct expression *expression, const struct name *name)
 {
-	const char *help = habit_variable(name->text);
+	const char *help = habit_variable(name->text), *constant = is_capital(name) ? definitions_suggest_constant(checker, name) : NULL;
 	enum { LONG = 7 };
 
 	if (help) {
 		diagnostics_add(checker->diagnostics, DIAGNOSTIC_FOREIGN_NAME, expression->at, name->text);
 		diagnostics_help(checker->diagnostics, "%s; a field of that name is written trace.%s", help, name->text);
+		return;
+	}
+	if (constant) {
+		diagnostics_add(checker->diagnostics, DIAGNOSTIC_FOREIGN_NAME, expression->at, name->text);
+		diagnostics_help(checker->diagnostics, "did you mean '%s'? A field of that name is written trace.%s", constant, name->text);
 		return;
 	}
 	/* Short names are close to many; timestamps is a word of its own. */
@@ -159,7 +174,7 @@ static void field(struct checker *checker, struct expression *expression, struct
 	if (clause->is_special) {
 		diagnostics_add(checker->diagnostics, DIAGNOSTIC_NO_FIELDS, expression->at, name.text, clause_name(clause));
 
-		const char *close = suggest_variable(checker, &name);
+		const char *variable = suggest_variable(checker, &name), *close = variable ? variable : definitions_suggest_constant(checker, &name);
 
 		if (close)
 			diagnostics_help(checker->diagnostics, "did you mean '%s'?", close);
@@ -279,8 +294,13 @@ void names_resolve(struct checker *checker, struct expression *expression)
 			hides(checker, &written);
 		return;
 	}
-	if (definitions_refuse(checker, expression->at, is_self ? "self" : expression->name.text))
+	if (definitions_refuse(checker, expression->at, is_self ? "self" : expression->name.text)) {
+		const char *close = is_self || expression->indexed ? NULL : definitions_suggest_constant(checker, &expression->name);
+
+		if (close)
+			diagnostics_help(checker->diagnostics, "did you mean '%s'?", close);
 		return;
+	}
 	if (!is_self && is_trace(expression, &name)) {
 		field(checker, expression, name);
 		return;

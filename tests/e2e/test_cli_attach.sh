@@ -63,8 +63,13 @@ grep -q attached "$work/run.err" && fail "attached after exit() in BEGIN"
 jst misspelt -p "$one" -e 'work:ends < @n = count() > work:end < @lat = hist(now - strat[id]) >'
 end_jst 0
 grep -q "no probe matches work:ends.*did you mean work:end" "$work/misspelt.err" || fail "the misspelt pattern is not told"
-grep -q "no probe matches work:strat" "$work/misspelt.err" || fail "the misspelt sibling is not told"
+grep -q "no probe matches work:strat.*; did you mean work:start?$" "$work/misspelt.err" || fail "the misspelt sibling is not told"
 grep -q 'no data' "$work/misspelt.out" || fail "no 'no data'"
+
+jst map -p "$one" -e 'work:start < begun[id] = 1 > work:end < @n = max(beugn[id]); @m = max(nothing[id]) >'
+end_jst 0
+grep -q "so beugn\[...\] was always nil; did you mean begun\[...\]?$" "$work/map.err" || fail "the misspelt map is not told"
+grep -q "so nothing\[...\] was always nil$" "$work/map.err" || fail "something is suggested for nothing"
 
 # So are fields behind the script's own names, unless it reads them as well.
 jst hidden -p "$one" -e 'work:end < status = 1; path = 2; @n[status, path, trace.path, pid] = count() >'
