@@ -250,10 +250,10 @@ static void help_function(struct checker *checker, const struct expression *call
 {
 	const char *name = call->name.text, *close = suggest_function(checker, &call->name), *ours = habit_function(name);
 
-	if (close && suggest_distance(name, close) <= 1)
-		diagnostics_help(checker->diagnostics, "did you mean '%s'?", close);
-	else if (ours)
+	if (ours)
 		diagnostics_help(checker->diagnostics, "%s", ours);
+	else if (close && suggest_distance(name, close) <= 1)
+		diagnostics_help(checker->diagnostics, "did you mean '%s'?", close);
 	else if (!strchr(name, '.') && is_like_entry(checker, call))
 		diagnostics_help(checker->diagnostics, "an entry of a map, or the time of a sibling probe, is written %s[…]", name);
 	else if (close)

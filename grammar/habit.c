@@ -194,15 +194,15 @@ static bool parameter(struct lexer *lexer, const struct expectation *expected, s
 /* A definition of another language, at the top level. */
 static bool foreign_definition(struct lexer *lexer, const struct expectation *expected, struct habit *habit)
 {
-	static const char *const functions[] = { "function", "func", "def", "fun", "sub", "inline", "static" };
-	static const char *const variables[] = { "var", "let", "global", "int", "define" };
+	static const char *const function_words[] = { "function", "func", "def", "fun", "sub", "inline", "static" };
+	static const char *const variable_words[] = { "var", "let", "global", "int", "define" };
 
 	(void)expected;
 	if (lexer->condition != yycpattern || lexer->first.token != PATTERN || !same(&lexer->first, &lexer->before))
 		return false;
-	if (is_any(&lexer->first, functions, ROWS(functions)))
+	if (is_any(&lexer->first, function_words, ROWS(function_words)))
 		say(habit, "a function is defined by fn name($x) { return …; }");
-	else if (is_any(&lexer->first, variables, ROWS(variables)))
+	else if (is_any(&lexer->first, variable_words, ROWS(variable_words)))
 		say(habit, "a constant is defined by const NAME = …;, a variable is assigned in a clause such as BEGIN { x = 1; }");
 	else
 		return false;
