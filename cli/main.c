@@ -16,8 +16,8 @@
 #include "output.h"
 #include "replace.h"
 #include "script.h"
-#include "summary.h"
 #include "script_help.h"
+#include "summary.h"
 #include "trace.h"
 
 enum { FINE = 0, FAILED = 1, WRONG = 2 };
