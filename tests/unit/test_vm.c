@@ -906,6 +906,8 @@ START_TEST(reading_is_charged)
 }
 END_TEST
 
+/* ---- records ---- */
+
 START_TEST(records_and_events)
 {
 	_Alignas(8) static unsigned char buffer[4096];
