@@ -9,7 +9,6 @@
 #include "trace.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "gather.h"
 #include "messages.h"
 #include "open.h"
+#include "privileges.h"
 #include "record.h"
 #include "report.h"
 #include "results.h"
@@ -369,22 +369,6 @@ static void look_at_targets(struct trace *trace)
 	}
 }
 
-/* A run by root on one user's processes goes on as that user, before any of the results that they wrote is read. Only with -p: those that come later could be somebody else's. */
-static void drop_privileges(struct trace *trace)
-{
-	const struct target *first = trace->crew.targets;
-
-	if (geteuid() != 0 || !first || first->process.uid == 0 || trace->crew.finder)
-		return;
-	for (const struct target *target = first; target; target = target->next)
-		if (target->process.uid != first->process.uid || target->process.gid != first->process.gid || target->state != TARGET_RUNNING)
-			return;
-	if (setgroups(0, NULL) < 0 || setresgid(first->process.gid, first->process.gid, first->process.gid) < 0 || setresuid(first->process.uid, first->process.uid, first->process.uid) < 0)
-		message_note("going on as root: cannot become user %u: %s", (unsigned)first->process.uid, strerror(errno));
-	else
-		message_note("going on as user %u", (unsigned)first->process.uid);
-}
-
 /* Once all targets that were there at first are attached, or have failed to be. */
 static void end_first_wave(struct trace *trace)
 {
@@ -395,7 +379,7 @@ static void end_first_wave(struct trace *trace)
 		return;
 	report_unmatched(trace->report);
 	report_spans(trace->report);
-	drop_privileges(trace);
+	privileges_drop(trace->crew.targets, trace->crew.finder != NULL); /* only with -p: those that come later could be somebody else's */
 	if (message_get_level() == MESSAGE_NORMAL && isatty(STDERR_FILENO))
 		message_event("tracing %u process%s; Ctrl-C ends", trace->attached, trace->attached == 1 ? "" : "es");
 }
