@@ -110,7 +110,7 @@ static void bind_site(struct jst_installed *installed, struct jst_site_record *r
 {
 	bool watched;
 
-	if (record->guard) {
+	if (record->kind != JST_SITE_EVENT) {
 		watched = jst_probe_clauses(installed->run.program, jst_site_name(record), NULL) > 0;
 	} else {
 		struct jst_probe probe;

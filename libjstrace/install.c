@@ -9,9 +9,12 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -168,15 +171,24 @@ static void fill_header(struct jst_installed *installed, struct jst_clock *clock
 	jst_session_initialise(&installed->run);
 }
 
+/* Whether the session watches the site. With the lock, once it is bound. */
+static bool watches(const struct jst_installed *installed, const struct jst_site_record *record)
+{
+	if (record->kind == JST_SITE_EVENT)
+		return atomic_load_explicit(&installed->bound[record->id], memory_order_relaxed) != NULL;
+	return jst_probe_clauses(installed->run.program, jst_site_name(record), NULL) > 0;
+}
+
 /* Counts sites and names that matched. seen: room for twice as many hashes as there are sites, zero. */
 static void count_matches(struct jst_installed *installed, uint64_t *seen, uint32_t size)
 {
 	for (uint32_t id = 1; id < jst_sites_end(); id++) {
-		const struct jst_bound *bound = atomic_load_explicit(&installed->bound[id], memory_order_relaxed);
+		const struct jst_site_record *record = jst_sites_at(id);
 
-		if (!bound)
+		if (!record || record->kind == JST_SITE_GUARD || !watches(installed, record))
 			continue;
-		const uint64_t hash = jst_hash(bound->binding.probe.name.bytes, bound->binding.probe.name.length) | 1;
+		const struct jst_string name = jst_site_name(record);
+		const uint64_t hash = jst_hash(name.bytes, name.length) | 1;
 		uint32_t at = (uint32_t)(hash >> 8) % size;
 
 		while (seen[at] && seen[at] != hash)
@@ -185,6 +197,14 @@ static void count_matches(struct jst_installed *installed, uint64_t *seen, uint3
 		installed->probes += !seen[at];
 		seen[at] = hash;
 	}
+}
+
+/* Tells those that read fields by name (named.h) that other ones may be wanted now. With the lock. */
+static void changed(void)
+{
+	/* Release pairs with the acquire in jst_named_fire(). */
+	atomic_fetch_add_explicit(&jst_process->epoch, 1, memory_order_release);
+	syscall(SYS_futex, &jst_process->epoch, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX, NULL, NULL, 0);
 }
 
 /* Gives the session an index and binds it to every site there is. */
@@ -208,7 +228,7 @@ static bool bind_all(struct jst_installed *installed, struct jst_refused *refuse
 		struct jst_probe probe;
 		const struct jst_site_record *record = jst_sites_at(id);
 
-		if (!record || record->guard)
+		if (!record || record->kind != JST_SITE_EVENT)
 			continue;
 		jst_site_describe(record, &probe);
 		atomic_store_explicit(&installed->bound[id], jst_install_bind(installed, &probe, &full), memory_order_relaxed);
@@ -217,6 +237,7 @@ static bool bind_all(struct jst_installed *installed, struct jst_refused *refuse
 		count_matches(installed, seen, size);
 		jst_process->prepared[index] = installed;
 		inherited[index] = installed;
+		changed();
 	}
 	jst_sites_unlock();
 	if (seen)
@@ -307,7 +328,7 @@ static void switch_all(struct jst_installed *installed, bool on)
 
 		if (!record)
 			continue;
-		if (!on || (record->guard ? jst_probe_clauses(installed->run.program, jst_site_name(record), NULL) > 0 : atomic_load_explicit(&installed->bound[id], memory_order_relaxed) != NULL))
+		if (!on || watches(installed, record))
 			jst_site_switch(record, installed->index, on);
 	}
 }
@@ -324,6 +345,7 @@ bool jst_install_start(struct jst_installed *installed)
 	atomic_store_explicit(&jst_process->sessions[installed->index], installed, memory_order_release);
 	atomic_fetch_or_explicit(&jst_process->watched, bit, memory_order_relaxed);
 	switch_all(installed, true);
+	changed();
 	jst_sites_unlock();
 	return true;
 }
@@ -340,6 +362,7 @@ uint32_t jst_install_stop(struct jst_installed *installed)
 		atomic_store_explicit(&jst_process->sessions[index], NULL, memory_order_relaxed); /* the barrier below pairs with the events' entries */
 	}
 	jst_process->prepared[index] = NULL;
+	changed();
 	jst_sites_unlock();
 
 	if (installed->running) {

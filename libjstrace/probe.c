@@ -2,66 +2,15 @@
  * The probe path: from the stub, or jstrace_fire(), to the sessions that watch. Nothing here allocates, locks, makes a system call (but a thread's first gettid) or changes errno.
  */
 #include <string.h>
-#include <sys/prctl.h>
 
-#include "install.h"
+#include "event.h"
 #include "jstrace.h"
 #include "stub.h"
 #include "table.h"
-#include "thread.h"
-
-#if defined(__SSE2__)
-#include <xmmintrin.h>
-#endif
 
 _Static_assert((int)JSTRACE_TYPE_INT == (int)JST_FIELD_INT && (int)JSTRACE_TYPE_UINT == (int)JST_FIELD_UINT && (int)JSTRACE_TYPE_BOOL == (int)JST_FIELD_BOOL && (int)JSTRACE_TYPE_DOUBLE == (int)JST_FIELD_DOUBLE &&
                (int)JSTRACE_TYPE_STRING == (int)JST_FIELD_STRING && (int)JSTRACE_TYPE_BYTES == (int)JST_FIELD_BYTES && (int)JSTRACE_TYPE_POINTER == (int)JST_FIELD_POINTER &&
                (int)JSTRACE_MAX_FIELDS == (int)JST_MAX_SITE_FIELDS, "the header and the runtime agree");
-
-/* The session of index i as long as this event lasts, or NULL. Pairs with the release in jst_install_start(), and with the barrier in jst_install_stop(). */
-static inline struct jst_installed *session(unsigned i)
-{
-	return atomic_load_explicit(&jst_process->sessions[i], memory_order_acquire);
-}
-
-/* A script computes with doubles where the program may have asked for SIGFPE, or be about to look at its exception flags: nothing is raised here, and the flags stay as they were. */
-static inline unsigned keep_floating(void)
-{
-#if defined(__SSE2__)
-	const unsigned control = _mm_getcsr();
-
-	if (__builtin_expect((control & _MM_MASK_MASK) != _MM_MASK_MASK, 0))
-		_mm_setcsr(control | _MM_MASK_MASK);
-	return control;
-#else
-	return 0; /* arm64: no processor that we know of traps */
-#endif
-}
-
-static inline void restore_floating(unsigned control)
-{
-#if defined(__SSE2__)
-	if (__builtin_expect(_mm_getcsr() != control, 0))
-		_mm_setcsr(control);
-#else
-	(void)control;
-#endif
-}
-
-static void claim(struct jst_installed *installed, struct jst_thread *thread)
-{
-	jst_session_claim(&installed->run, &thread->runner);
-	if (installed->uses_comm)
-		prctl(PR_GET_NAME, installed->run.memory.slots[thread->runner.slot].comm);
-	thread->claimed[installed->index] = installed->serial;
-}
-
-static inline void run(struct jst_installed *installed, struct jst_thread *thread, const struct jst_binding *binding, const uint64_t *words)
-{
-	if (__builtin_expect(thread->claimed[installed->index] != installed->serial, 0))
-		claim(installed, thread);
-	jst_session_event(&installed->run, &thread->runner, binding, words);
-}
 
 void jst_probe_dispatch(const uint64_t *words, const struct jst_site_record *record)
 {
@@ -75,19 +24,19 @@ void jst_probe_dispatch(const uint64_t *words, const struct jst_site_record *rec
 
 	if (!thread)
 		return;
-	const unsigned floating = keep_floating();
+	const unsigned floating = jst_event_keep_floating();
 
 	for (; watchers; watchers &= watchers - 1) {
-		struct jst_installed *installed = session((unsigned)__builtin_ctz(watchers));
+		struct jst_installed *installed = jst_event_session((unsigned)__builtin_ctz(watchers));
 
 		if (!installed)
 			continue;
 		const struct jst_bound *bound = atomic_load_explicit(&installed->bound[record->id], memory_order_acquire); /* pairs with bind.c */
 
 		if (bound)
-			run(installed, thread, &bound->binding, words);
+			jst_event_run(installed, thread, &bound->binding, words);
 	}
-	restore_floating(floating);
+	jst_event_restore_floating(floating);
 	jst_thread_leave(thread);
 }
 
@@ -134,23 +83,23 @@ __attribute__((noinline)) static void fire(uint32_t watchers, const char *name, 
 	if (!thread)
 		return;
 	const uint64_t hash = jst_table_hash(probe.name, probe.field, probe.fields);
-	const unsigned floating = keep_floating();
+	const unsigned floating = jst_event_keep_floating();
 
 	for (; watchers; watchers &= watchers - 1) {
-		struct jst_installed *installed = session((unsigned)__builtin_ctz(watchers));
+		struct jst_installed *installed = jst_event_session((unsigned)__builtin_ctz(watchers));
 		const struct jst_binding *binding = installed ? jst_table_find(installed, &probe, hash, thread->runner.slot) : NULL;
 
 		if (binding)
-			run(installed, thread, binding, words);
+			jst_event_run(installed, thread, binding, words);
 	}
-	restore_floating(floating);
+	jst_event_restore_floating(floating);
 	jst_thread_leave(thread);
 }
 
 static uint32_t watched(void)
 {
 	/* A hint; the sessions' pointers decide. */
-	return jst_process ? atomic_load_explicit(&jst_process->watched, memory_order_relaxed) : 0;
+	return jst_process ? atomic_load_explicit(&jst_process->watched, memory_order_relaxed) & ~JST_WATCHED_HERE : 0;
 }
 
 void jstrace_fire(const char *name, const struct jstrace_field *fields, size_t count)
@@ -175,7 +124,7 @@ int jstrace_enabled(const char *name)
 	if (!thread)
 		return 0;
 	for (; watchers && !enabled; watchers &= watchers - 1) {
-		struct jst_installed *installed = session((unsigned)__builtin_ctz(watchers));
+		struct jst_installed *installed = jst_event_session((unsigned)__builtin_ctz(watchers));
 
 		enabled = installed && jst_table_matches(installed, text);
 	}

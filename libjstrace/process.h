@@ -33,13 +33,18 @@ struct jst_thread {
 
 enum jst_thread_state { JST_THREAD_FREE = 0, JST_THREAD_USED = 1, JST_THREAD_TAKEN = 2 /* and its owner not decided yet */ };
 
+/* Not a session's bit. */
+#define JST_WATCHED_HERE (UINT32_C(1) << 31)
+
 struct jst_process {
 	/* Read at every event: rarely written, by the agent, with the registry's lock held. */
 	_Atomic(struct jst_installed *) sessions[JST_MAX_SESSIONS];
 	_Atomic int32_t pid;                      /* set at load and by the agent; 0: not known yet */
-	_Atomic uint32_t watched;                 /* bit i: sessions[i] is running; what jstrace_fire() looks at */
+	_Atomic uint32_t watched;                 /* bit i: sessions[i] is running; what jstrace_fire() looks at. JST_WATCHED_HERE: the program itself watches (named.h) */
+	_Atomic uint32_t epoch;                   /* changes with the sessions; a futex */
 
 	_Alignas(64) _Atomic uint32_t lock;       /* of the registry: lock.h */
+	_Atomic uint32_t named_lock;              /* of the pool in named.c; taken before the registry's */
 	struct jst_installed *prepared[JST_MAX_SESSIONS]; /* with the lock: sessions that have bindings, running or not yet */
 	_Atomic uint32_t threads_used;            /* records 0 … threads_used-1 have been used */
 	_Atomic uint32_t threads_free;            /* how many of them are free again */

@@ -11,6 +11,12 @@
 
 enum { JST_MAX_SITES = 65536, JST_SITE_VERSION = 1 };
 
+enum jst_site_kind {
+	JST_SITE_EVENT = 0, /* JSTRACE */
+	JST_SITE_GUARD = 1, /* JSTRACE_ENABLED, which has a word but no event */
+	JST_SITE_NAMED = 2, /* a name alone: what fields it has shows as it fires (named.h) */
+};
+
 /* What the header's assembly emits for a site (773: in jstrace.h). References are relative to the address of the member that holds them. */
 struct jst_site_record {
 	uint32_t id;       /* 0 until registered; the library's */
@@ -21,7 +27,7 @@ struct jst_site_record {
 	uint32_t line;
 	uint8_t version;   /* JST_SITE_VERSION */
 	uint8_t fields;
-	uint8_t guard;     /* 1: JSTRACE_ENABLED, which has a word but no event */
+	uint8_t kind;      /* enum jst_site_kind */
 	uint8_t reserved[5];
 	uint64_t types;    /* four bits a field, the first in the lowest: enum jst_field_type */
 };

@@ -151,7 +151,7 @@ bool jst_talk_list(struct jst_talk *talk, unsigned char *buffer)
 		while (talk->list_next < jst_sites_end() && !size) {
 			const struct jst_site_record *record = jst_sites_at(talk->list_next++);
 
-			if (record && !record->guard)
+			if (record && record->kind != JST_SITE_GUARD)
 				size = describe_site(record, entry);
 		}
 		jst_sites_unlock();

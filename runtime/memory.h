@@ -192,10 +192,15 @@ static inline jst_ref jst_memory_ref(const struct jst_memory *memory, const void
 	return (jst_ref)((uint64_t)((const unsigned char *)at - memory->base) / 8);
 }
 
-static inline void jst_slot_lose(struct jst_slot *slot, enum jst_loss loss)
+static inline void jst_slot_lose_many(struct jst_slot *slot, enum jst_loss loss, uint64_t count)
 {
 	/* One writer; atomic only so that the CLI reads whole words. */
-	atomic_store_explicit(&slot->losses[loss], atomic_load_explicit(&slot->losses[loss], memory_order_relaxed) + 1, memory_order_relaxed);
+	atomic_store_explicit(&slot->losses[loss], atomic_load_explicit(&slot->losses[loss], memory_order_relaxed) + count, memory_order_relaxed);
+}
+
+static inline void jst_slot_lose(struct jst_slot *slot, enum jst_loss loss)
+{
+	jst_slot_lose_many(slot, loss, 1);
 }
 
 /* An end without a start, of a span that is kept in this map. */

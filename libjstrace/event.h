@@ -1,0 +1,61 @@
+/*
+ * What every probe does around its event: between jst_thread_enter() and jst_thread_leave(). All functions: Context: probe.
+ */
+#ifndef JST_EVENT_H
+#define JST_EVENT_H
+
+#include <sys/prctl.h>
+
+#include "install.h"
+#include "thread.h"
+
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
+
+/* The session of index i as long as this event lasts, or NULL. Pairs with the release in jst_install_start(), and with the barrier in jst_install_stop(). */
+static inline struct jst_installed *jst_event_session(unsigned i)
+{
+	return atomic_load_explicit(&jst_process->sessions[i], memory_order_acquire);
+}
+
+/* A script computes with doubles where the program may have asked for SIGFPE, or be about to look at its exception flags: nothing is raised here, and the flags stay as they were. */
+static inline unsigned jst_event_keep_floating(void)
+{
+#if defined(__SSE2__)
+	const unsigned control = _mm_getcsr();
+
+	if (__builtin_expect((control & _MM_MASK_MASK) != _MM_MASK_MASK, 0))
+		_mm_setcsr(control | _MM_MASK_MASK);
+	return control;
+#else
+	return 0; /* arm64: no processor that we know of traps */
+#endif
+}
+
+static inline void jst_event_restore_floating(unsigned control)
+{
+#if defined(__SSE2__)
+	if (__builtin_expect(_mm_getcsr() != control, 0))
+		_mm_setcsr(control);
+#else
+	(void)control;
+#endif
+}
+
+static inline void jst_event_claim(struct jst_installed *installed, struct jst_thread *thread)
+{
+	jst_session_claim(&installed->run, &thread->runner);
+	if (installed->uses_comm)
+		prctl(PR_GET_NAME, installed->run.memory.slots[thread->runner.slot].comm);
+	thread->claimed[installed->index] = installed->serial;
+}
+
+static inline void jst_event_run(struct jst_installed *installed, struct jst_thread *thread, const struct jst_binding *binding, const uint64_t *words)
+{
+	if (__builtin_expect(thread->claimed[installed->index] != installed->serial, 0))
+		jst_event_claim(installed, thread);
+	jst_session_event(&installed->run, &thread->runner, binding, words);
+}
+
+#endif

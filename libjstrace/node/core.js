@@ -1,0 +1,216 @@
+'use strict';
+/*
+ * The core: from trace() to the addon.
+ *
+ * While nobody watches, a probe is a look at one element of an array over the library's memory: gate[0] for trace(), which does not know its name's site yet, words[at] for a probe that does. Their upper halves are the sessions'; the lower half of a word is set where the
+ * program itself watches (subscribe()). gate[1] changes with the sessions, and with it what fields are wanted.
+ */
+const addon = require('./addon.js');
+
+const { makeStub } = require('./stub.js');
+
+const SITES = 4096; // names that are remembered; others are found anew at each event
+const LOST = 16;
+
+if (!addon) {
+	module.exports = require('./nothing.js');
+	return;
+}
+
+const { gate, words, values } = addon;
+const halves = new Uint16Array(words.buffer);
+
+class Site {
+	constructor(name) {
+		this.name = name;
+		this.at = addon.site(name);
+		this.epoch = -1;
+		this.stub = undefined;
+	}
+}
+
+/** @type {Map<unknown, Site>} by what trace() was given: a name that is no string has a place of its own */
+const sites = new Map();
+
+function lose(count = 1) {
+	values[LOST] += count;
+}
+
+/* undefined: this is no name. */
+function siteOf(name) {
+	let site = sites.get(name);
+
+	if (site !== undefined)
+		return site;
+	const text = String(name);
+
+	site = sites.get(text) ?? new Site(text);
+	if (sites.size < SITES && site.at >= 0) {
+		sites.set(text, site);
+		if (typeof name !== 'object' && typeof name !== 'function') // those may be called otherwise tomorrow
+			sites.set(name, site);
+		listen(site);
+	}
+	return site;
+}
+
+function build(site) {
+	const wanted = addon.wanted(site.name);
+
+	site.stub = makeStub(addon, site, wanted, lose);
+	site.epoch = wanted.epoch;
+}
+
+function send(site, payload) {
+	if (site.epoch !== gate[1])
+		build(site);
+	/* The sessions changed between the look and the event. */
+	for (let i = 0; site.stub(payload) === true && i < 3; i++)
+		build(site);
+}
+
+/* Somebody watches this name, or did a moment ago. */
+function hot(site, payload) {
+	try {
+		const word = site.at < 0 ? gate[0] << 16 | (gate[0] >>> 31) : words[site.at];
+
+		if (word >>> 16 !== 0)
+			send(site, payload);
+		if ((word & 0xffff) !== 0)
+			tell(site, payload);
+	} catch {
+		lose(); // the program's stack is used up, or its memory
+	}
+}
+
+/* Somebody watches something. */
+function warm(name, payload) {
+	let site;
+
+	try {
+		site = siteOf(name);
+	} catch {
+		return; // no string can be made of it
+	}
+	if (site.at < 0 || words[site.at] !== 0)
+		hot(site, payload);
+}
+
+/**
+ * Fires the probe called name, with the properties of an object as its fields.
+ * @param {string} name
+ * @param {object} [object]
+ */
+function trace(name, object) {
+	if (gate[0] !== 0)
+		warm(name, object);
+}
+
+/**
+ * A probe that knows its name: fire it as probe(object); probe.enabled tells whether somebody watches it.
+ * @param {string} name
+ */
+function probe(name) {
+	const site = siteOf(name);
+	const at = site.at;
+	/* One without a place, too long or too many, goes by the gate. */
+	const fire = at < 0
+		? function probe(object) {
+			if (gate[0] !== 0)
+				hot(site, object);
+		}
+		: function probe(object) {
+			if (words[at] !== 0)
+				hot(site, object);
+		};
+
+	Object.defineProperty(fire, 'name', { value: site.name });
+	Object.defineProperty(fire, 'enabled', { get: at < 0 ? () => gate[0] !== 0 : () => words[at] !== 0, enumerable: true });
+	return fire;
+}
+
+Object.defineProperty(trace, 'enabled', { get: () => gate[0] !== 0, enumerable: true });
+trace.probe = probe;
+
+// ---- in-process subscribers ----
+
+/** @type {Set<{matches: RegExp, fn: Function}>} */
+const subscribers = new Set();
+
+function wantedHere(site) {
+	for (const { matches } of subscribers)
+		if (matches.test(site.name))
+			return true;
+	return false;
+}
+
+/* A site that appears. The words are those of all threads, and other ones know nothing of our subscribers: nothing is taken away here. */
+function listen(site) {
+	if (wantedHere(site))
+		halves[2 * site.at] = 1;
+}
+
+function listenAll() {
+	addon.here(subscribers.size > 0);
+	for (const site of sites.values())
+		halves[2 * site.at] = wantedHere(site) ? 1 : 0;
+}
+
+function tell(site, payload) {
+	const timestamp = Date.now();
+
+	for (const subscriber of [...subscribers]) {
+		if (!subscriber.matches.test(site.name))
+			continue;
+		try {
+			subscriber.fn(site.name, payload, timestamp);
+		} catch {
+			// its own affair, not the program's
+		}
+	}
+}
+
+/**
+ * On the main thread, calls fn(name, object, timestamp in ms) at each event whose whole name matches pattern, in which * is any run of characters.
+ * @param {string} pattern
+ * @param {(name: string, object: unknown, timestamp: number) => void} fn
+ * @returns {() => void} ends it
+ */
+function subscribe(pattern, fn) {
+	const source = String(pattern).split('*').map((part) => part.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')).join('.*');
+	const subscriber = { matches: new RegExp(`^${source}$`, 's'), fn };
+
+	subscribers.add(subscriber);
+	listenAll();
+	return () => {
+		if (subscribers.delete(subscriber))
+			listenAll();
+	};
+}
+
+// ---- changes ----
+
+/** @type {Set<() => void>} */
+const observers = new Set();
+let watching = false;
+
+/**
+ * Calls fn from the event loop whenever the sessions that watch this process, or their programs, have changed. Keeps nothing alive.
+ * @param {() => void} fn
+ * @returns {() => void} ends it
+ */
+function onchange(fn) {
+	const observer = { fn };
+
+	if (!watching)
+		watching = addon.watch(() => {
+			for (const { fn: call } of [...observers])
+				call();
+		});
+	observers.add(observer);
+	return () => {
+		observers.delete(observer);
+	};
+}
+
+module.exports = { trace, probe, subscribe, onchange, version: addon.version };

@@ -1,0 +1,160 @@
+'use strict';
+/*
+ * Stubs: functions that read from an object just the fields that somebody wants, and pass them to the addon by position.
+ *
+ * Each is compiled for its fields, so that the engine sees plain property accesses; where code from strings is not allowed (--disallow-code-generation-from-strings) or a getter throws, one that loops does the same.
+ * First all fields are read, which may run code of the program that fires probes in turn; then all are passed, and nothing comes between.
+ */
+const { primitive, jsonOf, withToJSON } = require('./value.js');
+
+const WHOLE = '__json';  // the field under which somebody wants the whole object as JSON text
+const FIELDS = 16;       // an event has at most
+
+/**
+ * @typedef {object} Wanted what wanted() of the addon gives
+ * @property {number} epoch
+ * @property {boolean} all
+ * @property {number} stringSize  bytes
+ * @property {string[]} fields
+ */
+
+/* A payload that is no object has one field, value. */
+function asObject(payload) {
+	if (payload !== null && typeof payload === 'object')
+		return withToJSON(payload, '');
+	return payload === undefined ? {} : { value: payload };
+}
+
+function toObject(payload) {
+	const object = asObject(payload);
+
+	return object !== null && typeof object === 'object' ? object : { value: object };
+}
+
+/* A field of a dotted name is one literally so named, or else one of an object in the object. */
+function readField(object, field, size, lose) {
+	try {
+		if (field === WHOLE)
+			return jsonOf(object, size, lose);
+		const own = object[field];
+
+		if ((own !== undefined && own !== null) || !field.includes('.'))
+			return own;
+		let at = object;
+
+		for (const part of field.split('.')) {
+			if (at === null || at === undefined)
+				return undefined;
+			at = at[part];
+		}
+		return at;
+	} catch {
+		lose();
+		return undefined;
+	}
+}
+
+/** One that loops. mixed: of the addon's layout. */
+function looping(wanted, mixed, lose) {
+	const { fields, stringSize } = wanted;
+
+	return function (payload) {
+		let object;
+
+		try {
+			object = toObject(payload);
+		} catch {
+			lose();
+			object = {};
+		}
+		return mixed(...fields.map((field) => primitive(readField(object, field, stringSize, lose), stringSize, lose)));
+	};
+}
+
+/* The expression that reads a field of o. */
+function access(field) {
+	const whole = `o[${JSON.stringify(field)}]`;
+
+	if (field === WHOLE)
+		return 'jsonOf(o, size, lose)';
+	if (!field.includes('.'))
+		return whole;
+	return `(${whole} ?? o${field.split('.').map((part) => `?.[${JSON.stringify(part)}]`).join('')})`;
+}
+
+/** One that is compiled. */
+function compiled(wanted, numbers, mixed, values, lose) {
+	const { fields, stringSize } = wanted;
+	const slow = looping(wanted, mixed, lose);
+	const names = fields.map((_, i) => `v${i}`);
+	const source = `
+		const pass = (v) => typeof v === 'string' ? v : primitive(v, size, lose);
+		return function (payload) {
+			let o = payload${names.map((name) => `, ${name}`).join('')};
+			try {
+				if (o === null || typeof o !== 'object' || typeof o.toJSON === 'function')
+					return slow(payload);
+				${fields.map((field, i) => `v${i} = ${access(field)};`).join('\n')}
+			} catch {
+				return slow(payload);
+			}
+			${names.length ? `if (${names.map((name) => `typeof ${name} === 'number'`).join(' && ')}) {` : '{'}
+				${names.map((name, i) => `values[${i}] = ${name};`).join('\n')}
+				return numbers();
+			}
+			return mixed(${names.map((name) => `pass(${name})`).join(', ')});
+		};`;
+
+	return new Function('values', 'numbers', 'mixed', 'primitive', 'jsonOf', 'slow', 'size', 'lose', source)(values, numbers, mixed, primitive, jsonOf, slow, stringSize, lose);
+}
+
+/** One for events of which somebody wants all fields: their names are passed with them. named: of the addon. */
+function whole(site, wanted, named, lose) {
+	const { fields, stringSize } = wanted;
+
+	return function (payload) {
+		const passed = [site.at, site.name, stringSize];
+		let object, keys = [];
+
+		try {
+			object = toObject(payload);
+			keys = Object.keys(object);
+		} catch {
+			lose();
+			object ??= {};
+		}
+		/* Those that are asked for by name come first: there may be too many. */
+		for (const key of fields.length ? [...new Set([...fields, ...keys])] : keys) {
+			const value = primitive(readField(object, key, stringSize, lose), stringSize, lose);
+
+			if (value === undefined)
+				continue;
+			if (passed.length === 3 + 2 * FIELDS)
+				lose();
+			else
+				passed.push(key, value);
+		}
+		return named(...passed);
+	};
+}
+
+/**
+ * The stub for a site: takes an event's payload; true: nothing was done, because other fields are wanted now.
+ * @param {object} addon
+ * @param {{name: string, at: number}} site
+ * @param {Wanted} wanted
+ * @param {(count?: number) => void} lose
+ */
+function makeStub(addon, site, wanted, lose) {
+	const layout = wanted.all || site.at < 0 ? undefined : addon.layout(site.name, wanted.epoch, wanted.stringSize, wanted.fields);
+
+	if (!layout)
+		return whole(site, wanted, addon.named, lose);
+	try {
+		return compiled(wanted, layout[0], layout[1], addon.values, lose);
+	} catch {
+		return looping(wanted, layout[1], lose);
+	}
+}
+
+module.exports = { makeStub };
