@@ -48,6 +48,7 @@ struct report {
 	uint64_t total[JST_LOSSES];
 	uint64_t unstarted[JST_SPAN_COUNTS]; /* spans without a start, by map, as in a slot */
 	bool attached;           /* any target's sites were seen */
+	bool named;              /* a target has probes whose names show as they fire: what matched is known at the end only */
 };
 
 struct report *report_new(const struct compiled *compiled)
@@ -214,8 +215,10 @@ void report_sites(struct report *report, const struct target *target)
 	for (uint32_t i = 0; i < target->site_count; i++) {
 		see(report, target->sites[i].probe.name);
 		tell_hidden(report, &target->sites[i].probe);
-		seek_fields(report, &target->sites[i].probe);
+		if (!target->named)
+			seek_fields(report, &target->sites[i].probe);
 	}
+	report->named |= target->named;
 	if (!target_has_memory(target) || target->state != TARGET_ENDED)
 		return;
 
@@ -235,6 +238,9 @@ void report_sites(struct report *report, const struct target *target)
 
 		memcpy(name, probe.name.bytes, length);
 		see(report, (struct jst_string){ name, length });
+		/* What fields its events had is known now. */
+		if (target->named)
+			seek_fields(report, &probe);
 		ref = ((const volatile struct jst_site_entry *)(target->view->base + (uint64_t)ref * 8))->next;
 	}
 }
@@ -293,7 +299,7 @@ static const char *suggest_field(const struct sought *sought, const char *field)
 	return message_nearest(field, names, count);
 }
 
-static void report_missing_fields(const struct report *report)
+static void report_missing_fields(const struct report *report, const char *when)
 {
 	for (uint32_t i = 0; i < report->compiled->read_count; i++) {
 		const struct compiled_read *read = &report->compiled->reads[i];
@@ -312,14 +318,12 @@ static void report_missing_fields(const struct report *report)
 			snprintf(help, sizeof(help), "; did you mean %s?", near);
 		else if (dot && strcmp(dot, ".length") == 0)
 			snprintf(help, sizeof(help), "; strlen(%.*s) is the length of a string", (int)(dot - read->field), read->field);
-		message_warning("%s:%d:%d: no probe of that clause has the field %s so far%s", report->compiled->sources[read->source].name, read->line, read->column, read->field, help);
+		message_warning("%s:%d:%d: no probe of that clause has the field %s%s%s", report->compiled->sources[read->source].name, read->line, read->column, read->field, when, help);
 	}
 }
 
-void report_unmatched(struct report *report)
+static void say_unmatched(const struct report *report, const char *when)
 {
-	if (!report->attached)
-		return;
 	for (uint32_t i = 0; i < report->compiled->pattern_count; i++) {
 		const char *pattern = report->compiled->patterns[i];
 
@@ -328,9 +332,15 @@ void report_unmatched(struct report *report)
 
 		const char *near = message_nearest(pattern, (const char *const *)report->names, report->name_count);
 
-		message_warning("no probe matches %s in any traced process so far%s%s%s", pattern, near ? "; did you mean " : "; jstrace -l lists what there is", near ? near : "", near ? "?" : "");
+		message_warning("no probe matches %s in any traced process%s%s%s%s", pattern, when, near ? "; did you mean " : "; jstrace -l lists what there is", near ? near : "", near ? "?" : "");
 	}
-	report_missing_fields(report);
+	report_missing_fields(report, when);
+}
+
+void report_unmatched(struct report *report)
+{
+	if (report->attached && !report->named)
+		say_unmatched(report, " so far");
 }
 
 /* What was meant by a sibling span whose probe is none: a probe that is there, or a variable of the script. */
@@ -455,6 +465,8 @@ void report_end(struct report *report, struct output *output, uint32_t processes
 {
 	uint64_t lost = 0;
 
+	if (report->named)
+		say_unmatched(report, "");
 	for (uint32_t i = 0; i < report->compiled->span_count; i++) {
 		const struct compiled_span *span = &report->compiled->spans[i];
 

@@ -23,7 +23,7 @@ void report_losses(struct report *report, struct target *target);
 /* Losses of the script's own clauses. */
 void report_local_losses(struct report *report, const uint64_t losses[JST_LOSSES]);
 
-/* Warnings about patterns that matched nothing so far, and fields that no probe of the clauses which read them has. Once, after the first processes were attached. */
+/* Warnings about patterns that matched nothing so far, and fields that no probe of the clauses which read them has. Once, after the first processes were attached; where names show only as they fire, report_end() says it. */
 void report_unmatched(struct report *report);
 
 /* -v: the spans, and what reads them. */

@@ -47,6 +47,8 @@ uint32_t *jst_named_words(void)
 	jst_lock(&jst_process->named_lock);
 	uint32_t *words = map_pool() ? pool->word : NULL;
 
+	atomic_store_explicit(&jst_process->named, true, memory_order_relaxed); /* by itself */
+
 	jst_unlock(&jst_process->named_lock);
 	return words;
 }

@@ -44,6 +44,7 @@ struct jst_process {
 	_Atomic uint32_t epoch;                   /* changes with the sessions; a futex */
 
 	_Alignas(64) _Atomic uint32_t lock;       /* of the registry: lock.h */
+	_Atomic bool named;                       /* there may be named probes: named.h */
 	_Atomic uint32_t named_lock;              /* of the pool in named.c; taken before the registry's */
 	struct jst_installed *prepared[JST_MAX_SESSIONS]; /* with the lock: sessions that have bindings, running or not yet */
 	_Atomic uint32_t threads_used;            /* records 0 … threads_used-1 have been used */

@@ -196,7 +196,8 @@ static bool install(struct jst_talk *talk)
 		return refuse(talk, refused.refusal, "%s", refused.reason);
 
 	struct jst_installed *installed = talk->installed;
-	const struct jst_message_loaded body = { .sites = installed->sites, .probes = installed->probes, .memory = installed->run.memory.header->size };
+	const struct jst_message_loaded body = { .sites = installed->sites, .probes = installed->probes, .memory = installed->run.memory.header->size,
+		                                   .flags = atomic_load_explicit(&jst_process->named, memory_order_relaxed) ? JST_LOADED_NAMED : 0 };
 	const int fds[2] = { installed->memory_fd, installed->tails_fd };
 	const bool sent = send_packet(talk, JST_MESSAGE_LOADED, &body, sizeof(body), fds, 2) == 1;
 

@@ -31,8 +31,8 @@
 #define JST_MARKER_MAGIC 0x3152414d5453546aULL /* "jTSTMAR1" */
 
 enum {
-	JST_ABI_MIN = 1,           /* versions of the talk that this build speaks */
-	JST_ABI_MAX = 1,
+	JST_ABI_MIN = 2,           /* versions of the talk that this build speaks */
+	JST_ABI_MAX = 2,
 	JST_WAKE_MAGIC = 0x6a737431,
 	JST_PACKET_MAX = 64 << 10,
 	JST_WAKE_TIMEOUT_MS = 2000,
@@ -105,6 +105,12 @@ struct jst_message_loaded {
 	uint32_t sites;         /* that the program's patterns match now */
 	uint32_t probes;        /* distinct names among them */
 	uint64_t memory;        /* size of the memfd */
+	uint32_t flags;         /* JST_LOADED_… */
+	uint32_t reserved;
+};
+
+enum {
+	JST_LOADED_NAMED = 1,   /* the process has probes that are known by their name, of which more may appear as they fire */
 };
 
 struct jst_message_flipped {
