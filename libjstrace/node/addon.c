@@ -263,7 +263,7 @@ static napi_value fire_named(napi_env env, napi_callback_info info)
 	int32_t known = -1;
 
 	napi_get_value_int32(env, arguments[0], &known);
-	if (!length || length > JST_MAX_PROBE_NAME || !make_room(instance, room))
+	if (!length || length > JST_MAX_PROBE_NAME || memchr(name, 0, length) || !make_room(instance, room))
 		return undefined(env);
 	char *text = instance->text;
 

@@ -18,16 +18,18 @@ const FIELDS = 16;       // an event has at most
  * @property {string[]} fields
  */
 
-/* A payload that is no object has one field, value. */
-function asObject(payload) {
-	if (payload !== null && typeof payload === 'object')
-		return withToJSON(payload, '');
-	return payload === undefined ? {} : { value: payload };
-}
+/* A payload that is no object has one field, value; so has what a toJSON method makes of one. */
+function toObject(payload, lose) {
+	let object = payload;
 
-function toObject(payload) {
-	const object = asObject(payload);
-
+	if (payload === undefined)
+		return {};
+	try {
+		if (payload !== null && typeof payload === 'object')
+			object = withToJSON(payload, '');
+	} catch {
+		lose();
+	}
 	return object !== null && typeof object === 'object' ? object : { value: object };
 }
 
@@ -59,14 +61,8 @@ function looping(wanted, mixed, lose) {
 	const { fields, stringSize } = wanted;
 
 	return function (payload) {
-		let object;
+		const object = toObject(payload, lose);
 
-		try {
-			object = toObject(payload);
-		} catch {
-			lose();
-			object = {};
-		}
 		return mixed(...fields.map((field) => primitive(readField(object, field, stringSize, lose), stringSize, lose)));
 	};
 }
@@ -114,14 +110,13 @@ function whole(site, wanted, named, lose) {
 
 	return function (payload) {
 		const passed = [site.at, site.name, stringSize];
-		let object, keys = [];
+		const object = toObject(payload, lose);
+		let keys = [];
 
 		try {
-			object = toObject(payload);
 			keys = Object.keys(object);
 		} catch {
-			lose();
-			object ??= {};
+			lose(); // a proxy
 		}
 		/* Those that are asked for by name come first: there may be too many. */
 		for (const key of fields.length ? [...new Set([...fields, ...keys])] : keys) {

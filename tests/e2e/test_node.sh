@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Node.js targets: whatever is given to a probe, by each way that fields are read; signals and titles; the package without its addon.
+. "$(dirname "$0")/node.sh"
+
+# odd NAME OPTION…: what jstrace shows of the odd events, in $work/NAME; times and pids left out, and how deep a stack is.
+odd() {
+	local name=$1
+	shift
+	start_node "odd-$name" ${options:-} "$programs/odd.js"
+	timeout 60 "$jstrace" -p "$target" --ring-size 16MiB --string-size 16KiB "$@" >"$work/raw.out" 2>"$work/raw.err" || fail "jstrace failed on $name"
+	finished "$target" 20
+	[ "$code" = 0 ] || fail "odd.js ended with $code"
+	grep -q '^thrown 0$' "$work/odd-$name.out" || fail "something was thrown into the program"
+	grep -v odd:recurse "$work/raw.out" | sed -E 's/^[0-9T:.-]+Z //; s/ pid=[0-9]+//; s/x{100,}/x…/' >"$work/$name"
+	grep -c odd:recurse "$work/raw.out" >"$work/$name.deep"
+	grep -q 'records dropped' "$work/raw.err" && fail "records were dropped on $name"
+	grep -q 'values left out' "$work/raw.err" || fail "what was left out is not counted on $name"
+}
+
+# expect NAME: as the file of that name says. UPDATE=1 writes it.
+expect() {
+	local expected=$programs/$1.expected
+	[ "${UPDATE:-}" = 1 ] && cp "$work/$1" "$expected"
+	diff -u "$expected" "$work/$1" >&2 || fail "the events are others than in $expected"
+}
+
+odd all -e 'odd:*'
+expect all
+[ "$(cat "$work/all.deep")" -gt 100 ] || fail "a probe on an all but used-up stack was lost"
+fields='odd:* < printf("%s id=%s name=%s url=%s real=%s value=%s\n", probe, str(id), str(trace.name), str(req.url), str(real), str(value)) >'
+odd fields -e "$fields"
+expect fields
+options=--disallow-code-generation-from-strings odd looped -e "$fields"
+cmp -s "$work/fields" "$work/looped" || { diff -u "$work/fields" "$work/looped" >&2; fail "without code from strings the events are others"; }
+options=--expose-gc odd json -e 'odd:* < printf("%s %s\n", probe, __json) >'
+expect json
+sed -n 's/^[^ ]* //p' "$work/json" | "$node" -e 'require("fs").readFileSync(0, "utf8").trim().split("\n").forEach((line) => JSON.parse(line))' || fail "what should be JSON is not"
+
+# What two sessions want of one probe is read for both.
+start_node two "$programs/odd.js"
+start first "$jstrace" -v -p "$target" --ring-size 16MiB -e 'odd:nested < printf("url %s\n", req.url) >'
+attached first "$target"
+start second "$jstrace" -v -p "$target" --ring-size 16MiB -e 'odd:nested { print(id, list); } odd:last { exit(); }'
+finished "$target" 30
+finished "${children[-1]}" 20
+finished "${children[-2]}" 20
+grep -q '^url /a$' "$work/first.out" || fail "the first session saw another event"
+grep -q '^1 \[1,\[2\]\]$' "$work/second.out" || fail "the second session saw another event"
+
+# Signals are the program's, whatever is traced meanwhile, and the title is the one it has.
+mkfifo "$work/go"
+"$node" "$programs/signals.js" <"$work/go" >"$work/signals.out" 2>"$work/signals.err" &
+target=$!
+children+=("$target")
+exec 9>"$work/go"
+wait_for 20 grep -q ready "$work/signals.out" || fail "signals.js does not start"
+run 1 -t jst-first-title -e 'signal:* { @ = count(); }' --duration 1
+start signals-trace "$jstrace" -v -t 'jst-sec*' -e 'signal:had { @had = count(); @title[title] = count(); }'
+attached signals-trace "$target"
+echo go >&9
+finished "$target" 30
+[ "$code" = 140 ] || fail "the last SIGUSR2 did not end the program as it does without us: $code"
+grep -q '{"on":21,"once":1}' "$work/signals.out" || fail "signals were lost or came twice"
+finished "${children[-1]}" 20
+grep -q '^@had: 20$' "$work/signals-trace.out" || fail "not every event was seen"
+grep -q 'jst-second' "$work/signals-trace.out" || fail "the title is not the one that the program gave itself"
+exec 9>&-
+
+# Without the addon the package does nothing, and says why when it is asked.
+cp -r "$root/libjstrace/node" "$work/bare"
+rm -f "$work/bare/jstrace.node"
+said=$(JSTRACE_ADDON=/nonexistent JSTRACE_DEBUG=1 "$node" -e '
+	const trace = require(process.argv[1]);
+	trace("a:b", { id: 1 });
+	const probe = trace.probe("a:c");
+	probe({});
+	process.stdout.write(String([trace.enabled, probe.enabled, probe.name]));
+' "$work/bare" 2>"$work/bare.err") || fail "without the addon the package fails"
+[ "$said" = false,false,a:c ] || fail "without the addon the package says $said"
+[ "$(grep -c 'cannot be traced' "$work/bare.err")" = 1 ] || fail "it is not said once that there is no addon"
+JSTRACE_ADDON=/nonexistent "$node" -e 'require(process.argv[1])("a:b")' "$work/bare" 2>&1 | grep . && fail "without JSTRACE_DEBUG it is said as well"
+
+exit 0
