@@ -156,7 +156,7 @@ static void describe(struct jst_probe *probe, struct jst_string name, const stru
 {
 	uint8_t word = 0;
 
-	*probe = (struct jst_probe){ .name = name };
+	*probe = (struct jst_probe){ .name = name, .file = { "", 0 } };
 	for (uint32_t i = 0; i < count; i++) {
 		const uint8_t type = types >> (4 * i) & 15;
 

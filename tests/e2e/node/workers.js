@@ -2,7 +2,7 @@
 /*
  * Workers that come and go, each ended in the midst of its probes; with --expose-gc rubbish is collected in between, and in getters. Tells how many it had when it is killed by SIGTERM.
  */
-const { Worker, isMainThread, threadId } = require('worker_threads');
+const { Worker, isMainThread, parentPort, threadId } = require('worker_threads');
 const trace = require('../../../libjstrace/node');
 
 const collect = global.gc ?? (() => {});
@@ -18,11 +18,12 @@ function busy() {
 		}
 		setImmediate(turn);
 	}
-	turn();
+	setImmediate(turn);
 }
 
 if (!isMainThread) {
 	busy();
+	parentPort.postMessage('busy');
 	return;
 }
 
@@ -32,7 +33,7 @@ async function churn() {
 	while (!stop) {
 		const worker = new Worker(__filename);
 
-		await new Promise((resolve) => worker.once('online', resolve));
+		await new Promise((resolve) => worker.once('message', resolve));
 		await new Promise((resolve) => setTimeout(resolve, 1 + ended % 7));
 		await worker.terminate();
 		ended++;
