@@ -8,10 +8,11 @@ package=$work/node_modules/jstrace
 mkdir -p "$package"
 cp "$root"/libjstrace/node/*.js "$root"/libjstrace/node/*.mjs "$package"
 cp "$root"/tests/node/fake/*.js "$package"
-# The tests look at the fake's own module, which the package does not export.
-sed '/"exports": {/a\		"./core.js": "./core.js",' "$root/libjstrace/node/package.json" >"$package/package.json"
+# The tests look at modules that the package does not export.
+sed '/"exports": {/a\		"./core.js": "./core.js", "./channels.js": "./channels.js",' "$root/libjstrace/node/package.json" >"$package/package.json"
 cp "$root"/tests/node/test_*.js "$work"
 export NODE_PATH=${NODE_PATH:-$(npm root -g 2>/dev/null)}
+export JSTRACE_DOC=$root/doc
 
 passed=0 failed=0 skipped=0
 for file in "$work"/test_*.js; do

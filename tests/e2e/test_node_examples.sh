@@ -121,6 +121,21 @@ scripts_in_javascript() {
 	! grep -q $'\x1b' "$work/bars.out" || fail "status-bars.js redraws in a pipe"
 }
 
+# What doc/node.md shows can be run: each one-liner is a right script, each piece of JavaScript can be read. Pieces with an ellipsis are not whole.
+documented() {
+	local line count=0
+	while IFS= read -r line; do
+		"$jstrace" -n -e "$line" >"$work/check.out" 2>"$work/check.err" || fail "doc/node.md: $line"
+		count=$((count + 1))
+	done < <(sed -n "s/^ *\$ jstrace .*-e '\([^']*\)'.*/\1/p" "$root/doc/node.md")
+	[ "$count" -ge 10 ] || fail "only $count one-liners were found in doc/node.md"
+	awk -v folder="$work" '/^```js$/ { file = folder "/piece" ++n ".cjs"; next } /^```$/ { file = ""; next } file { print >file }' "$root/doc/node.md"
+	for file in "$work"/piece*.cjs; do
+		grep -q '…' "$file" || node --check "$file" 2>"$work/check.err" || fail "doc/node.md: a piece of JavaScript: $(head -n 3 "$file")"
+	done
+}
+
+part 'doc/node.md' documented
 if command -v wrk >/dev/null; then
 	part 'status-bars.jst on httpd' bars_of_httpd "$build/examples/httpd"
 else
