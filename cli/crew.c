@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "messages.h"
@@ -38,16 +37,13 @@ static sigset_t ending_signals(void)
 void crew_init(struct crew *crew, const struct options *options, const struct target_plan *plan, const struct output *output)
 {
 	const sigset_t set = ending_signals();
-	struct stat stat;
 
-	*crew = (struct crew){ .options = options, .plan = *plan, .output = -1, .now = times_now() };
+	*crew = (struct crew){ .options = options, .plan = *plan, .output = output->held ? output->pipe : -1, .now = times_now() };
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	crew->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (crew->signals < 0) /* no descriptor is left: better ended without results than not at all */
 		sigprocmask(SIG_UNBLOCK, &set, NULL);
 	crew->lease_due = crew->now + JST_LEASE_RENEW_MS * TIMES_MS;
-	if (fstat(fileno(output->file), &stat) == 0 && (S_ISFIFO(stat.st_mode) || S_ISSOCK(stat.st_mode)))
-		crew->output = fileno(output->file);
 	for (size_t i = 0; i < options->pid_count; i++) {
 		crew->pending = message_resize(crew->pending, crew->pending_count + 1, sizeof(*crew->pending));
 		crew->pending[crew->pending_count++] = (struct crew_pending){ .pid = options->pids[i], .until = crew->now + PENDING_TIMEOUT_MS * TIMES_MS };
@@ -165,13 +161,11 @@ static void read_signals(struct crew *crew)
 		crew->interrupted = true;
 }
 
-static int milliseconds(int64_t now, int64_t until)
+static struct timespec span(int64_t now, int64_t until)
 {
-	if (until <= now)
-		return 0;
-	if (until - now > 60000 * TIMES_MS)
-		return 60000;
-	return (int)((until - now + TIMES_MS - 1) / TIMES_MS);
+	const int64_t ns = until <= now ? 0 : until - now > 60000 * TIMES_MS ? 60000 * TIMES_MS : until - now;
+
+	return (struct timespec){ .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
 }
 
 static bool waits(const struct target *target)
@@ -190,7 +184,7 @@ void crew_wait(struct crew *crew, int64_t until)
 	size_t at = 2;
 
 	polled[0] = (struct pollfd){ .fd = crew->signals, .events = POLLIN };
-	polled[1] = (struct pollfd){ .fd = crew->output };
+	polled[1] = (struct pollfd){ .fd = crew->output, .events = crew->output_waits ? POLLOUT : 0 };
 	until = times_earlier(until, crew->lease_due);
 	for (struct target *target = crew->targets; target; target = target->next) {
 		const bool wanted = waits(target);
@@ -200,7 +194,10 @@ void crew_wait(struct crew *crew, int64_t until)
 		polled[at++] = (struct pollfd){ .fd = wanted ? target->process.pidfd : -1, .events = POLLIN };
 	}
 	crew->now = times_now();
-	poll(polled, (nfds_t)count, milliseconds(crew->now, until));
+
+	const struct timespec timeout = span(crew->now, until);
+
+	ppoll(polled, (nfds_t)count, &timeout, NULL);
 	crew->now = times_now();
 	if (polled[0].revents)
 		read_signals(crew);

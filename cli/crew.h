@@ -23,6 +23,7 @@ struct crew {
 	int64_t lease_due;
 	int signals;                  /* signalfd of those that end a run */
 	int output;                   /* descriptor of a pipe whose reader may go away, else -1 */
+	bool output_waits;            /* set by the caller: a wait ends when it takes something again */
 	bool interrupted;             /* such a signal came */
 	bool output_gone;
 	bool failed;                  /* a process named with -p could not be attached */

@@ -1,6 +1,8 @@
 /*
  * Where results go, and how people and programs read them: text, or one JSON object a line.
  *
+ * A pipe or socket whose reader is slow holds nobody up: what it does not take is held here, and output_waits() says that nothing should be added until it has been taken.
+ *
  * The caller ignores SIGPIPE and leaves LC_NUMERIC as it is at the start of a program ("C").
  * One output a run; single-threaded. Strings that came from a target or a script's event are escaped here (control characters and invalid UTF-8 as \xNN in text; JSON's own rules, invalid bytes as U+FFFD, in JSON), never before.
  */
@@ -12,6 +14,7 @@
 #include "compile.h"
 
 enum output_format { OUTPUT_TEXT, OUTPUT_JSON };
+struct output_held;
 
 enum { STACK_INDENT = 4 }; /* blanks before a frame of a stack, in text */
 
@@ -21,6 +24,9 @@ struct output {
 	bool terminal;       /* file is a terminal: bars may use its width */
 	int width;           /* columns for tables and bars; 80 where unknown */
 	bool owned;          /* file was opened here and is closed by output_close() */
+	int pipe;            /* the descriptor where it is a pipe or socket, else -1; an output that was not opened here has none either */
+	FILE *beneath;       /* the descriptor's own FILE where file writes to held, else NULL */
+	struct output_held *held; /* what a pipe or socket has not taken yet; NULL: it is none */
 	char *buffer;        /* of file, or NULL */
 	bool failed;         /* a write failed (EPIPE, ENOSPC): errno is in error; the run ends with exit code 1 */
 	int error;
@@ -28,9 +34,12 @@ struct output {
 
 /* Opens path, or standard output where it is NULL. False: errno says why. */
 bool output_open(struct output *output, const char *path, enum output_format format);
-/* Hands all that was written to the system; false if anything was not written, ever: failed and error tell. A terminal gets each line as it is written; anything else needs this call after each batch. */
+/* Hands all that was written to the system, or to a pipe what it takes at once; false if anything was not written, ever: failed and error tell. A terminal gets each line as it is written; anything else needs this call after
+ * each batch. */
 bool output_flush(struct output *output);
-/* Flushes and closes (standard output stays open); false as output_flush(). The output may not be used afterwards but for failed and error. */
+/* Whether something is held that a reader has not made room for; output_flush() tries again, at the latest when the descriptor is writable. */
+bool output_waits(const struct output *output);
+/* Flushes, waiting for the reader, and closes (standard output stays open); false as output_flush(). The output may not be used afterwards but for failed and error. */
 bool output_close(struct output *output);
 /* The terminal's width now (it may have been resized), else COLUMNS, else 80; kept between 40 and 400. Sets output->width. */
 void output_measure(struct output *output);

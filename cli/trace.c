@@ -174,14 +174,29 @@ static void take_closed(struct trace *trace, struct target *target)
 	target_release(target);
 }
 
+/* While the output takes no more, what is printed stays in the rings, which count what they cannot take. */
+static bool gather_now(struct trace *trace)
+{
+	bool filling = false;
+
+	if (trace->compiled->prints && !output_waits(trace->output))
+		gather_pass(trace->gather, trace->crew.targets, trace->output, &filling);
+	return filling;
+}
+
 static void gather(struct trace *trace)
 {
-	bool filling;
-
 	if (!trace->compiled->prints || trace->crew.now < trace->gather_due)
 		return;
-	gather_pass(trace->gather, trace->crew.targets, trace->output, &filling);
-	trace->gather_due = times_now() + (filling ? POLL_FAST_MS : POLL_MS) * TIMES_MS;
+	trace->gather_due = times_now() + (gather_now(trace) ? POLL_FAST_MS : POLL_MS) * TIMES_MS;
+}
+
+static void wait_until(struct trace *trace, int64_t until)
+{
+	trace->crew.output_waits = output_waits(trace->output);
+	crew_wait(&trace->crew, until);
+	if (trace->crew.output_waits)
+		output_flush(trace->output);
 }
 
 static bool flipping(const struct trace *trace)
@@ -206,7 +221,7 @@ static void take_snapshot(struct trace *trace)
 	}
 	trace->snapshot = crew->now;
 	while (flipping(trace) && crew->now < deadline) {
-		crew_wait(crew, trace->compiled->prints ? times_earlier(deadline, trace->gather_due) : deadline);
+		wait_until(trace, trace->compiled->prints ? times_earlier(deadline, trace->gather_due) : deadline);
 		gather(trace); /* one that is slow to answer must not make the others lose for want of room */
 	}
 	for (struct target *target = crew->targets; target; target = target->next) {
@@ -218,10 +233,7 @@ static void take_snapshot(struct trace *trace)
 
 static void run_special(struct trace *trace, const struct compiled_special *special, const char *name, const struct special_event *event)
 {
-	bool filling;
-
-	if (trace->compiled->prints)
-		gather_pass(trace->gather, trace->crew.targets, trace->output, &filling);
+	gather_now(trace);
 	if (special->flips)
 		take_snapshot(trace);
 	special_run(trace->special, special->clause, name, event, execute, trace);
@@ -422,13 +434,14 @@ static void run(struct trace *trace)
 	if (!crew->targets && !crew->pending_count)
 		return;
 	while (!over(trace)) {
-		crew_wait(crew, next_time(trace));
+		wait_until(trace, next_time(trace));
 		crew_find(crew);
 		start_loaded(trace);
 		gather(trace);
 		look_at_targets(trace);
 		end_first_wave(trace);
 		run_ticks(trace);
+		output_flush(trace->output);
 	}
 }
 
@@ -436,7 +449,7 @@ static void run_alone(struct trace *trace)
 {
 	start_ticks(trace, times_now());
 	while ((has_special(trace, SPECIAL_TICK) || trace->options->duration) && !over(trace)) {
-		crew_wait(&trace->crew, next_time(trace));
+		wait_until(trace, next_time(trace));
 		run_ticks(trace);
 	}
 }
@@ -462,7 +475,7 @@ static void stop(struct trace *trace)
 	for (struct target *target = crew->targets; target; target = target->next)
 		target_stop(target, crew->now);
 	while (stopping(trace)) { /* each has a deadline of its own */
-		crew_wait(crew, crew->now + POLL_MS * TIMES_MS);
+		wait_until(trace, crew->now + POLL_MS * TIMES_MS);
 		gather(trace); /* a target that prints on must not lose for want of room */
 	}
 	look_at_targets(trace);

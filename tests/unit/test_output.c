@@ -7,6 +7,8 @@
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "json_check.h"
@@ -360,6 +362,49 @@ START_TEST(file_output)
 }
 END_TEST
 
+/* A reader that pauses holds nobody up; all of it arrives, in order, once it reads. */
+START_TEST(unread_pipe)
+{
+	enum { NUMBERS = 40000 };
+	const bool socket = _i;
+	struct output output;
+	int ends[2];
+
+	ck_assert_int_eq(socket ? socketpair(AF_UNIX, SOCK_STREAM, 0, ends) : pipe(ends), 0);
+	const int saved = dup(STDOUT_FILENO);
+	fflush(stdout);
+	dup2(ends[1], STDOUT_FILENO);
+	close(ends[1]);
+	ck_assert(output_open(&output, NULL, OUTPUT_TEXT));
+	ck_assert(!output_waits(&output));
+	for (int i = 0; i < NUMBERS; i++)
+		fprintf(output.file, "%d\n", i);
+	ck_assert(output_flush(&output));
+	ck_assert(output_waits(&output));
+
+	const pid_t reader = fork();
+
+	if (reader == 0) {
+		FILE *file = fdopen(ends[0], "r");
+		int number, next = 0;
+
+		close(STDOUT_FILENO);
+		while (fscanf(file, "%d", &number) == 1 && number == next)
+			next++;
+		_exit(next == NUMBERS ? 0 : 1);
+	}
+	close(ends[0]);
+	ck_assert(output_close(&output));
+	dup2(saved, STDOUT_FILENO);
+	close(saved);
+
+	int status;
+
+	ck_assert_int_eq(waitpid(reader, &status, 0), reader);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 START_TEST(width)
 {
 	struct output output;
@@ -439,6 +484,7 @@ int main(void)
 	tcase_add_test(output_case, width);
 	tcase_add_test(output_case, full_disk);
 	tcase_add_test(output_case, closed_pipe);
+	tcase_add_loop_test(output_case, unread_pipe, 0, 2);
 	suite_add_tcase(suite, values_case);
 	suite_add_tcase(suite, format_case);
 	suite_add_tcase(suite, output_case);
