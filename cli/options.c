@@ -37,6 +37,7 @@ static const struct row rows[] = {
 #undef OPTION
 };
 enum { ROWS = sizeof(rows) / sizeof(*rows) };
+enum { DELAY_LEAST = 100000, DELAY_MOST = 1000000000 }; /* ns */
 
 /* A number with a unit out of a table. */
 struct scale {
@@ -228,6 +229,11 @@ static bool take(struct options *options, enum option_id id, const char *argumen
 			return true;
 		message_error("--duration takes a time such as 5s, 500ms or 2m, not '%s'", argument);
 		return false;
+	case OPTION_DELAY:
+		if (options_duration(argument, &options->delay) && options->delay >= DELAY_LEAST && options->delay <= DELAY_MOST)
+			return true;
+		message_error("--delay takes a time from 100us to 1s, not '%s'", argument);
+		return false;
 	case OPTION_OUTPUT:
 		options->output = argument;
 		return true;
@@ -337,7 +343,7 @@ bool options_parse(struct options *options, int argc, char **argv)
 	char letters[2 * ROWS + 2] = ":";
 	size_t entry = 0, letter = 1;
 
-	*options = (struct options){ .memory = 64 << 20, .ring_size = 256 << 10, .string_size = 1024, .budget = 10000 };
+	*options = (struct options){ .memory = 64 << 20, .ring_size = 256 << 10, .string_size = 1024, .budget = 10000, .delay = 10 * 1000000 };
 	for (size_t i = 0; i < ROWS; i++) {
 		if (rows[i].heading)
 			continue;

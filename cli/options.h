@@ -30,6 +30,7 @@ struct options {
 	const char **titles;          /* -t */
 	size_t title_count;
 	int64_t duration;             /* ns; 0: without end */
+	int64_t delay;                /* ns between two readings of what was printed in targets */
 	const char *output;           /* NULL: standard output */
 	enum output_format format;
 	bool quiet, verbose;

@@ -27,8 +27,10 @@
 #include "times.h"
 
 enum {
-	POLL_MS = 10,       /* how often rings are read if the program can print … */
-	POLL_FAST_MS = 1,   /* … and while one is filling */
+	POLL_FAST_MS = 1,   /* how often rings are read while one is filling */
+	POLL_QUIET_MS = 4,  /* … and at least, where --delay says less, when nothing has come for long … */
+	QUIET_PARTS = 250,  /* … which is that many times as long; waking up costs more than reading */
+	STOP_MS = 10,       /* … and while targets stop */
 	GRACE_MS = 500,     /* how long the first targets that are loaded wait for the others, to start side by side */
 	FLIP_MS = 1000,
 };
@@ -56,6 +58,7 @@ struct trace {
 	enum pending *pending;   /* one an aggregation: what the clause that runs asked for */
 	int64_t *tick_due;       /* one a special, ns */
 	int64_t gather_due;
+	int64_t heard;           /* when the last record was read, ns */
 	int64_t end_due;         /* --duration */
 	uint32_t attached;       /* processes in all */
 	int exit_code;           /* what exit() asked for; -1: nothing */
@@ -179,16 +182,28 @@ static bool gather_now(struct trace *trace)
 {
 	bool filling = false;
 
-	if (trace->compiled->prints && !output_waits(trace->output))
-		gather_pass(trace->gather, trace->crew.targets, trace->output, &filling);
+	if (trace->compiled->prints && !output_waits(trace->output) && gather_pass(trace->gather, trace->crew.targets, trace->output, &filling))
+		trace->heard = times_now();
 	return filling;
+}
+
+/* A short delay is kept while records come, and given up bit by bit in silence: what comes then is late by a small part of the time that it was awaited. */
+static int64_t delay_of(const struct trace *trace, int64_t now)
+{
+	const int64_t delay = trace->options->delay, silence = (now - trace->heard) / QUIET_PARTS;
+
+	return delay >= silence || delay >= POLL_QUIET_MS * TIMES_MS ? delay : times_earlier(silence, POLL_QUIET_MS * TIMES_MS);
 }
 
 static void gather(struct trace *trace)
 {
 	if (!trace->compiled->prints || trace->crew.now < trace->gather_due)
 		return;
-	trace->gather_due = times_now() + (gather_now(trace) ? POLL_FAST_MS : POLL_MS) * TIMES_MS;
+
+	const bool filling = gather_now(trace);
+	const int64_t now = times_now();
+
+	trace->gather_due = now + (filling ? times_earlier(POLL_FAST_MS * TIMES_MS, trace->options->delay) : delay_of(trace, now));
 }
 
 static void wait_until(struct trace *trace, int64_t until)
@@ -475,7 +490,7 @@ static void stop(struct trace *trace)
 	for (struct target *target = crew->targets; target; target = target->next)
 		target_stop(target, crew->now);
 	while (stopping(trace)) { /* each has a deadline of its own */
-		wait_until(trace, crew->now + POLL_MS * TIMES_MS);
+		wait_until(trace, crew->now + STOP_MS * TIMES_MS);
 		gather(trace); /* a target that prints on must not lose for want of room */
 	}
 	look_at_targets(trace);

@@ -64,6 +64,7 @@ START_TEST(defaults)
 	ck_assert_uint_eq(options.string_size, 1024);
 	ck_assert_uint_eq(options.budget, 10000);
 	ck_assert_int_eq(options.duration, 0);
+	ck_assert_int_eq(options.delay, 10000000);
 	ck_assert_int_eq(options.format, OUTPUT_TEXT);
 	options_free(&options);
 }
@@ -131,6 +132,8 @@ START_TEST(limits)
 	check_refused("-e x --budget -1", "--budget");
 	check_refused("-e x --budget 4294967296", "--budget");
 	check_refused("-e x --duration 0", "--duration");
+	check_refused("-e x --delay 10us", "from 100us to 1s");
+	check_refused("-e x --delay 2s", "from 100us to 1s");
 	check_refused("-e x --duration soon", "soon");
 }
 END_TEST
