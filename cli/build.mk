@@ -13,4 +13,14 @@ $(B)/library/%.jst: cli/library/%.jst
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
 
-programs: $(B)/jstrace $(library)
+# What hosts scripts in JavaScript, with the files that it shares with the package for Node.js.
+node-shared := $(addprefix libjstrace/node/,trace_object.js remote_folder.js)
+node-host := $(patsubst cli/%,$(B)/%,$(wildcard cli/node/*.js)) $(patsubst libjstrace/%,$(B)/%,$(node-shared))
+$(B)/node/%.js: cli/node/%.js
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+$(B)/node/%.js: libjstrace/node/%.js
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+
+programs: $(B)/jstrace $(library) $(node-host)

@@ -36,26 +36,31 @@ static bool exists(const char *path)
 	return stat(path, &status) == 0 && !S_ISDIR(status.st_mode);
 }
 
-static bool in_library(char path[PATH_MAX], const char *name)
+bool library_find_own(char path[PATH_MAX], const char *folder, const char *name)
 {
-	static const char *const places[] = { "../share/jstrace/library/", "library/" };
-	const char *folder = getenv("JSTRACE_LIBRARY");
+	static const char *const places[] = { "../share/jstrace/", "" };
 	char self[PATH_MAX];
-	ssize_t length;
+	const ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
-	if (folder && *folder)
-		return snprintf(path, PATH_MAX, "%s/%s", folder, name) < PATH_MAX && exists(path);
-	length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	if (length <= 0)
 		return false;
 	self[length] = '\0';
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-		char folder_of_it[64 + NAME_MAX];
+		char from_here[64 + NAME_MAX];
 
-		if (snprintf(folder_of_it, sizeof(folder_of_it), "%s%s", places[i], name) < (int)sizeof(folder_of_it) && beside(path, self, folder_of_it) && exists(path))
+		if (snprintf(from_here, sizeof(from_here), "%s%s/%s", places[i], folder, name) < (int)sizeof(from_here) && beside(path, self, from_here) && exists(path))
 			return true;
 	}
 	return false;
+}
+
+static bool in_library(char path[PATH_MAX], const char *name)
+{
+	const char *folder = getenv("JSTRACE_LIBRARY");
+
+	if (folder && *folder)
+		return snprintf(path, PATH_MAX, "%s/%s", folder, name) < PATH_MAX && exists(path);
+	return library_find_own(path, "library", name);
 }
 
 static bool find(char path[PATH_MAX], const char *name, const char *from)

@@ -12,6 +12,7 @@
 #include "library.h"
 #include "list.h"
 #include "messages.h"
+#include "node.h"
 #include "options.h"
 #include "output.h"
 #include "replace.h"
@@ -298,9 +299,14 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (!fill_standard_descriptors())
 		return FAILED;
-	raise_descriptor_limit();
 	if (options_parse(&options, argc, argv)) {
 		message_set_level(options.quiet ? MESSAGE_QUIET : options.verbose ? MESSAGE_VERBOSE : MESSAGE_NORMAL);
+		if (node_hosts(&options)) {
+			code = node_run(&options);
+			options_free(&options);
+			return code;
+		}
+		raise_descriptor_limit();
 		switch (options.action) {
 		case ACTION_HELP:
 			if (options.script || options.program_count) {

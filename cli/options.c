@@ -127,6 +127,25 @@ static void append(const char ***list, size_t *count, const char *text)
 	(*list)[(*count)++] = text;
 }
 
+static const struct row *row_of(enum option_id id)
+{
+	size_t at = 0;
+
+	while (rows[at].heading || rows[at].id != id)
+		at++;
+	return &rows[at];
+}
+
+static void note(struct options *options, enum option_id id, const char *argument)
+{
+	char *text = NULL;
+
+	if (asprintf(&text, "--%s%s%s", row_of(id)->text, argument ? "=" : "", argument ? argument : "") < 0)
+		abort();
+	options->given = message_resize(options->given, options->given_count + 1, sizeof(*options->given));
+	options->given[options->given_count++] = text;
+}
+
 /* range: least and most in words. */
 static bool parse_size(const char *option, const char *text, uint64_t least, uint64_t most, const char *range, uint64_t *bytes)
 {
@@ -384,6 +403,7 @@ bool options_parse(struct options *options, int argc, char **argv)
 			continue;
 		if (!take(options, id, optarg))
 			return false;
+		note(options, id, row_of(id)->argument ? optarg : NULL);
 		if (options->action == ACTION_VERSION)
 			return true;
 	}
@@ -392,6 +412,9 @@ bool options_parse(struct options *options, int argc, char **argv)
 
 void options_free(struct options *options)
 {
+	for (size_t i = 0; i < options->given_count; i++)
+		free(options->given[i]);
+	free(options->given);
 	free(options->programs);
 	free(options->pids);
 	free(options->titles);
@@ -414,6 +437,7 @@ void options_help(FILE *out)
 	fputs("jstrace traces running programs by the probes they carry, and aggregates inside them.\n\n"
 	      "Usage: jstrace [OPTION]... -e PROGRAM [ARGUMENT]...\n"
 	      "       jstrace [OPTION]... SCRIPT [ARGUMENT]...     a SCRIPT of - is standard input\n"
+	      "       jstrace [OPTION]... SCRIPT.js [ARGUMENT]...  a script in JavaScript (.js .cjs .mjs), run by Node.js\n"
 	      "       jstrace [OPTION]... -l [PATTERN]...\n"
 	      "       jstrace --help SCRIPT\n"
 	      "       jstrace --fmt SCRIPT [-o SCRIPT]\n\n"
@@ -441,7 +465,8 @@ void options_help(FILE *out)
 	      "                                                 latency of the requests of process 77\n"
 	      "  jstrace -t 'api-*' -e 'request:end < @[status] = count() >' --duration 10s\n"
 	      "                                                 status codes of all these processes in 10 s\n"
-	      "  jstrace slow.jst -p 77 10ms                    a script, with 10ms as its $1\n\n"
+	      "  jstrace slow.jst -p 77 10ms                    a script, with 10ms as its $1\n"
+	      "  jstrace durations.js -t 'api-*'                a script whose functions are called with each event\n\n"
 	      "Ctrl-C ends the session and prints the results; a second one ends at once.\n\n"
 	      "Exit codes\n"
 	      "  0  all went well; a script's exit(n) gives n\n"

@@ -31,6 +31,8 @@ struct options {
 	size_t title_count;
 	int64_t duration;             /* ns; 0: without end */
 	int64_t delay;                /* ns between two readings of what was printed in targets */
+	char **given;                 /* all of the options, as --long or --long=VALUE, in their order */
+	size_t given_count;
 	const char *output;           /* NULL: standard output */
 	enum output_format format;
 	bool quiet, verbose;

@@ -1,0 +1,39 @@
+'use strict';
+/*
+ * Patterns of a script: what they match, and how they are said in jstrace's own language. Only * means something in them, any run of characters.
+ */
+
+/**
+ * @param {string} pattern
+ * @returns {RegExp} that holds for names that match
+ */
+function expression(pattern) {
+	return new RegExp(`^${pattern.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')).join('[^]*')}$`);
+}
+
+/*
+ * Without a * it is a literal. With one, what the language cannot write in a pattern becomes a ?, so that more may come than is wanted; handlers are chosen by expression(). A ? is one character, of which one beyond the BMP is two here.
+ */
+function written(pattern) {
+	if (!pattern.includes('*'))
+		return `"${pattern.replace(/[\\"]/g, '\\$&').replace(/[\0-\x1f\x7f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)}"`;
+
+	const plain = Array.from(pattern, (c) => (/[A-Za-z0-9_.:@$*-]/.test(c) ? c : '?')).join('');
+
+	/* process:* and tick-* are the language's own; so written they are not. */
+	return /^[A-Za-z]/.test(plain) ? `[${plain[0]}]${plain.slice(1)}` : plain;
+}
+
+/**
+ * A program that sends each event that matches one of the patterns, once, as a whole: programs in JavaScript have it as text in __json.
+ * @param {Iterable<string>} patterns
+ * @returns {string}
+ */
+function program(patterns) {
+	const all = Array.from(patterns, written);
+
+	/* Without any, processes are attached all the same. */
+	return all.length ? `${[...new Set(all)].join(', ')} { if (has(__json)) { emit(__json); } else { emit; } }` : 'process:attach { }';
+}
+
+module.exports = { expression, program };
