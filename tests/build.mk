@@ -3,7 +3,7 @@
 #     tests/unit/test_NAME.c      a Check suite; also under ASan+UBSan, TSan and valgrind
 #     tests/differential/         random programs, by the virtual machine and by a reference that walks the tree; also under ASan+UBSan; DIFFERENTIAL='COUNT SEED' asks for others
 #     tests/golden/run            a script and its expected output, one pair a file
-#     tests/e2e/test_NAME.sh      real processes; exit code 77 skips
+#     tests/e2e/test_NAME.sh      real processes; exit code 77 skips. Those of the addon for Node.js also under ASan+UBSan
 #     tests/stress/stress_NAME.c  a program that tries hard for some seconds and exits 0 or 1; also under ASan+UBSan and TSan
 #     tests/layers.sh             who may include and export what
 #     tests/editors.sh            what the files for editors know of the language
@@ -21,7 +21,8 @@ unit-results := $(call results,build,$(unit-names))
 stress-results := $(call results,build,$(stress-names))
 e2e-results := $(call results,build,$(e2e-names))
 differential-results := $(call results,build,differential/differential)
-asan-results := $(call results,build/asan,$(unit-names) $(stress-names) differential/differential)
+node-names := e2e/test_node e2e/test_node_churn
+asan-results := $(call results,build/asan,$(unit-names) $(stress-names) differential/differential $(node-names))
 # The attaching half of the CLI has one thread, and its tests many processes, which TSan makes slow.
 tsan-results := $(call results,build/tsan,$(filter-out unit/test_attach,$(unit-names)) $(stress-names))
 # valgrind knows no pidfds, and neither clocks nor threads run under it as they do by themselves; maps under contention would take it minutes.
@@ -88,6 +89,11 @@ build/check/golden.result: programs force
 	@tests/tally.sh --live $@ golden tests/golden/run
 build/check/e2e/%.result: tests/e2e/%.sh programs force
 	@tests/tally.sh $@ 'e2e/$*' $<
+# The addon with the sanitizers in a Node.js without: they need the ordinary jstrace.
+build/asan/check/e2e/%.result: tests/e2e/%.sh force
+	$(Q)$(MAKE) --no-print-directory VARIANT= programs
+	$(Q)$(if $(e2e-addon),$(MAKE) --no-print-directory VARIANT=asan node)
+	@VARIANT=asan tests/tally.sh $@ 'asan e2e/$*' $<
 build/check/layers.result: programs force
 	@CC='$(CC)' tests/tally.sh $@ layers tests/layers.sh
 build/check/editors.result: force
@@ -168,7 +174,9 @@ include tests/bench/build.mk
 
 # ---- the library in the target, by a CLI written for tests and targets that do as they are told ----
 
-e2e-programs := $(B)/tests/e2e/agent $(B)/tests/e2e/targets/target $(B)/tests/e2e/targets/plugin.so
+# The addon where there is a Node.js to load it; else the tests of that skip.
+e2e-addon := $(if $(shell command -v $(NODE)),$(node-addon))
+e2e-programs := $(e2e-addon) $(B)/tests/e2e/agent $(B)/tests/e2e/targets/target $(B)/tests/e2e/targets/plugin.so
 $(e2e-results): $(e2e-programs)
 $(B)/tests/e2e/targets/target.o: CPPFLAGS += -Ilibjstrace
 $(B)/tests/e2e/agent: $(B)/tests/e2e/agent.o $(B)/tests/e2e/client.o $(B)/runtime.a

@@ -10,6 +10,9 @@ cc=${CC:-cc}
 has() { command -v "$1" >/dev/null 2>&1; }
 header() { has "$cc" && echo "#include <$1>" | "$cc" -E -o /dev/null - 2>/dev/null; }
 
+# Where node is missing its own headers come with it.
+node_headers() { has node && node "$(dirname "$0")/../libjstrace/node/headers.js" >/dev/null 2>&1; }
+
 missing=()
 # need PACKAGE TEST…: the Debian package that gives what the test finds.
 need() {
@@ -41,6 +44,9 @@ need_check() {
 	need valgrind has valgrind
 	need strace has strace
 	need procps has pgrep
+	need curl has curl
+	need nodejs has node
+	need libnode-dev node_headers
 }
 need_bench() {
 	need_build
