@@ -1,4 +1,4 @@
-# The benchmark: one small program a tracer, with the same event loops, and a driver.
+# The benchmark: one small program a tracer, with the same event loops, and a driver; and one of the package for Node.js, where that is.
 bench-programs := $(addprefix $(B)/tests/bench/,bench_jstrace bench_ideal)
 bench-flags := -std=gnu11 -D_GNU_SOURCE -pthread -O2 -g
 
@@ -17,9 +17,10 @@ $(B)/tests/bench/bench_lttng: tests/bench/bench_lttng.c tests/bench/bench_lttng.
 	$(Q)$(CC) $(bench-flags) -Itests/bench $(LDFLAGS) -o $@ $< -llttng-ust -ldl
 
 .PHONY: bench bench-build
-bench-build: programs $(bench-programs)
+bench-build: programs $(bench-programs) $(e2e-addon)
 	@if echo '#include <lttng/tracepoint.h>' | $(CC) -E -o /dev/null - 2>/dev/null; then $(MAKE) -s $(B)/tests/bench/bench_lttng; fi
 bench:
 	@tests/setup.sh bench
 	@$(MAKE) --no-print-directory bench-build
 	@tests/bench/run $(B)
+	@tests/bench/run-node $(B)

@@ -257,6 +257,16 @@ test('options: another prefix, another trace, and one that throws', async () => 
 	});
 });
 
+test('ids of a worker are not those of the main thread', async () => {
+	const { Worker } = require('node:worker_threads');
+	const worker = new Worker(`
+		const { parentPort } = require('node:worker_threads');
+		require(${JSON.stringify(require.resolve('jstrace/express'))})({ trace: (name, { id }) => parentPort.postMessage(id) })({ method: 'GET', url: '/' }, {});
+	`, { eval: true });
+	const [id] = await once(worker, 'message');
+	assert.ok(Number.isSafeInteger(id) && id > 2 ** 32, String(id));
+});
+
 test('what is no request does no harm', () => {
 	core.watch(...ALL);
 	let called = 0;
