@@ -170,12 +170,13 @@ build/check/golden.result: build/tests/golden/driver
 check-golden-compile: $(B)/tests/golden/driver
 	$(Q)DRIVER=$(abspath $<) tests/golden/run
 
+# The addon where there is a Node.js to load it; else the tests of that skip.
+e2e-addon := $(if $(shell command -v $(NODE)),$(node-addon))
+
 include tests/bench/build.mk
 
 # ---- the library in the target, by a CLI written for tests and targets that do as they are told ----
 
-# The addon where there is a Node.js to load it; else the tests of that skip.
-e2e-addon := $(if $(shell command -v $(NODE)),$(node-addon))
 e2e-programs := $(e2e-addon) $(B)/tests/e2e/agent $(B)/tests/e2e/targets/target $(B)/tests/e2e/targets/plugin.so
 $(e2e-results): $(e2e-programs)
 $(B)/tests/e2e/targets/target.o: CPPFLAGS += -Ilibjstrace
