@@ -353,11 +353,13 @@ static napi_value wanted(napi_env env, napi_callback_info info)
 static void leave_layout(napi_env env, void *data, void *hint)
 {
 	struct layout *layout = data;
+	int64_t total;
 
-	(void)env;
 	(void)hint;
-	if (--layout->users == 0)
-		free(layout);
+	if (--layout->users)
+		return;
+	free(layout);
+	napi_adjust_external_memory(env, -(int64_t)sizeof(*layout), &total);
 }
 
 static napi_value layout_function(napi_env env, struct layout *layout, const char *name, napi_callback callback)
@@ -372,7 +374,19 @@ static napi_value layout_function(napi_env env, struct layout *layout, const cha
 	return function;
 }
 
-/* layout(name, epoch, stringSize, fields): [numbers, mixed] for just these fields, in this order; undefined: cannot be had. */
+/* renew(epoch): the layout is as it should be in that epoch too. */
+static napi_value renew(napi_env env, napi_callback_info info)
+{
+	napi_value epoch;
+	size_t count = 1;
+	void *data = NULL;
+
+	napi_get_cb_info(env, info, &count, &epoch, NULL, &data);
+	((struct layout *)data)->epoch = number_of(env, epoch);
+	return NULL;
+}
+
+/* layout(name, epoch, stringSize, fields): [numbers, mixed, renew] for just these fields, in this order; undefined: cannot be had. */
 static napi_value make_layout(napi_env env, napi_callback_info info)
 {
 	napi_value arguments[4], result = NULL, field = NULL;
@@ -405,10 +419,15 @@ static napi_value make_layout(napi_env env, napi_callback_info info)
 		free(layout);
 		return undefined(env);
 	}
+	int64_t total;
+
+	/* So that the collector knows what it is worth to find those that are not used any more. */
+	napi_adjust_external_memory(env, sizeof(*layout), &total);
 	layout->users = 1;
-	napi_create_array_with_length(env, 2, &result);
+	napi_create_array_with_length(env, 3, &result);
 	napi_set_element(env, result, 0, layout_function(env, layout, "numbers", fire_numbers));
 	napi_set_element(env, result, 1, layout_function(env, layout, "mixed", fire_mixed));
+	napi_set_element(env, result, 2, layout_function(env, layout, "renew", renew));
 	leave_layout(env, layout, NULL);
 	return result;
 }

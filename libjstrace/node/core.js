@@ -7,7 +7,7 @@
  */
 const addon = require('./addon.js');
 
-const { makeStub } = require('./stub.js');
+const { makeStub, same } = require('./stub.js');
 
 const SITES = 4096; // names that are remembered; others are found anew at each event
 const LOST = 16;
@@ -26,6 +26,7 @@ class Site {
 		this.at = addon.site(name);
 		this.epoch = -1;
 		this.stub = undefined;
+		this.fire = undefined; // the stub's
 	}
 }
 
@@ -57,7 +58,12 @@ function siteOf(name) {
 function build(site) {
 	const wanted = addon.wanted(site.name);
 
-	site.stub = makeStub(addon, site, wanted, lose);
+	if (site.stub && same(site.stub.wanted, wanted)) {
+		site.stub.renew(wanted.epoch);
+	} else {
+		site.stub = makeStub(addon, site, wanted, lose);
+		site.fire = site.stub.fire;
+	}
 	site.epoch = wanted.epoch;
 }
 
@@ -65,7 +71,7 @@ function send(site, payload) {
 	if (site.epoch !== gate[1])
 		build(site);
 	/* The sessions changed between the look and the event. */
-	for (let i = 0; site.stub(payload) === true && i < 3; i++)
+	for (let i = 0; site.fire(payload) === true && i < 3; i++)
 		build(site);
 }
 

@@ -134,22 +134,30 @@ function whole(site, wanted, named, lose) {
 }
 
 /**
- * The stub for a site: takes an event's payload; true: nothing was done, because other fields are wanted now.
+ * The stub for a site, fire: takes an event's payload; true: nothing was done, because the sessions changed. renew makes it good for another epoch in which the same is wanted.
  * @param {object} addon
  * @param {{name: string, at: number}} site
  * @param {Wanted} wanted
  * @param {(count?: number) => void} lose
+ * @returns {{wanted: Wanted, fire: (payload: unknown) => unknown, renew: (epoch: number) => void}}
  */
 function makeStub(addon, site, wanted, lose) {
 	const layout = wanted.all || site.at < 0 ? undefined : addon.layout(site.name, wanted.epoch, wanted.stringSize, wanted.fields);
 
 	if (!layout)
-		return whole(site, wanted, addon.named, lose);
+		return { wanted, fire: whole(site, wanted, addon.named, lose), renew: () => {} };
+	const [numbers, mixed, renew] = layout;
+
 	try {
-		return compiled(wanted, layout[0], layout[1], addon.values, lose);
+		return { wanted, fire: compiled(wanted, numbers, mixed, addon.values, lose), renew };
 	} catch {
-		return looping(wanted, layout[1], lose);
+		return { wanted, fire: looping(wanted, mixed, lose), renew };
 	}
 }
 
-module.exports = { makeStub };
+/** @param {Wanted} a @param {Wanted} b @returns whether a stub for one does for the other */
+function same(a, b) {
+	return a.all === b.all && a.stringSize === b.stringSize && a.fields.length === b.fields.length && a.fields.every((field, i) => field === b.fields[i]);
+}
+
+module.exports = { makeStub, same };
