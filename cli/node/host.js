@@ -7,6 +7,7 @@
  *     script.js    loads the script and finds its handlers
  *     traces.js    keeps them, and finds those for an event
  *     program.js   writes a program in jstrace's own language that sends what they want
+ *     lines.js     reads lines without keeping timers and signals waiting
  *     session.js   runs jstrace with that, and reads its lines
  *     remotes.js   brings exports.remote into the traced programs
  *     run.js       holds all that together, from the start to an exit code

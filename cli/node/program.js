@@ -20,8 +20,8 @@ function written(pattern) {
 
 	const plain = Array.from(pattern, (c) => (/[A-Za-z0-9_.:@$*-]/.test(c) ? c : '?')).join('');
 
-	/* process:* and tick-* are the language's own; so written they are not. */
-	return /^[A-Za-z]/.test(plain) ? `[${plain[0]}]${plain.slice(1)}` : plain;
+	/* This one is the language's own; so written it is not. */
+	return plain === 'process:*' ? '[p]rocess:*' : plain;
 }
 
 /**

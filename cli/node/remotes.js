@@ -6,6 +6,7 @@
 const fs = require('fs');
 const net = require('net');
 const path = require('path');
+const Lines = require('./lines.js');
 const folder = require('./remote_folder.js');
 
 const DISTINCT_MAX = 1000; /* errors that are told apart */
@@ -46,18 +47,18 @@ class Remotes {
 		}
 
 		const socket = net.connect(address);
-		let text = '';
 
 		this.sockets.set(pid, socket);
-		socket.setEncoding('utf8');
-		socket.on('connect', () => socket.write(`${JSON.stringify({ type: 'run', ...this.remote })}\n`));
-		socket.on('data', (chunk) => {
-			const lines = (text + chunk).split('\n');
+		new Lines(socket, (line) => {
+			const message = attempt(() => JSON.parse(line));
 
-			text = lines.pop();
-			for (const line of lines)
-				this.take(pid, title, JSON.parse(line));
+			/* The program is not trusted to talk as it should. */
+			if (message && typeof message === 'object')
+				this.take(pid, title, message);
+			else
+				socket.destroy(new Error('what it sends makes no sense'));
 		});
+		socket.on('connect', () => socket.write(`${JSON.stringify({ type: 'run', ...this.remote })}\n`));
 		socket.on('error', (error) => this.refuse(pid, title, error.message));
 		socket.on('close', () => this.sockets.delete(pid));
 	}
@@ -71,16 +72,16 @@ class Remotes {
 	take(pid, title, message) {
 		switch (message.type) {
 		case 'emit':
-			this.heard.emit(message.name, message.args);
+			this.heard.emit(String(message.name), Array.isArray(message.args) ? message.args : []);
 			break;
 		case 'write':
-			process[message.stream === 'stderr' ? 'stderr' : 'stdout'].write(message.text);
+			process[message.stream === 'stderr' ? 'stderr' : 'stdout'].write(String(message.text));
 			break;
 		case 'error':
 			this.tellError(pid, title, message.stack);
 			break;
 		case 'dropped':
-			this.dropped += message.count;
+			this.dropped += Number(message.count) || 0;
 			break;
 		}
 	}

@@ -78,7 +78,7 @@ class Run {
 		for (const pattern of patterns)
 			this.asked.add(pattern);
 
-		const session = new Session(this.executable, this.options, program(patterns), {
+		const session = new Session(this.executable, this.options, program(patterns), Boolean(this.remotes), {
 			event: (trace) => this.traces.deliver(trace.name, [trace], (pattern) => patterns.has(pattern)),
 			attach: (pid, title) => first && this.remotes && this.remotes.attach(pid, title),
 			end: (code) => this.sessionEnded(session, code),
@@ -128,6 +128,7 @@ class Run {
 			if (error.code !== 'EPIPE')
 				process.stderr.write(`jstrace: cannot write to standard output: ${error.message}\n`);
 			this.code = 1;
+			this.hurry();
 			this.finish();
 		});
 		process.on('uncaughtException', (error) => {
@@ -147,12 +148,21 @@ class Run {
 		if (this.interrupted)
 			process.exit(128 + os.constants.signals[signal]);
 		this.interrupted = true;
+		if (this.finishing) {
+			this.hurry();
+			return;
+		}
 		this.stop();
 		setTimeout(() => {
 			if (!this.finishing)
 				process.stderr.write('jstrace: not everything was seen: the script ended before all events were read\n');
 			this.finish();
 		}, LAST_MS);
+	}
+
+	/* Cleanup is waited for, but not for long. */
+	hurry() {
+		setTimeout(() => process.exit(this.code), CLEANUP_MS);
 	}
 
 	async finish() {
@@ -162,12 +172,10 @@ class Run {
 		for (const session of this.sessions.keys())
 			session.kill();
 		if (this.interrupted)
-			setTimeout(() => process.exit(this.code), CLEANUP_MS);
-
-		const leaving = this.remotes && this.remotes.leave();
-
+			this.hurry();
 		/* What the remotes send as their last is heard. */
-		await leaving;
+		if (this.remotes)
+			await this.remotes.leave();
 		for (const fn of this.traces.cleanups)
 			await fn();
 		process.exit(this.code);

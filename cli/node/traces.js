@@ -66,9 +66,14 @@ class Traces {
 		for (const handler of this.matching(name)) {
 			if (among && !among(handler.pattern))
 				continue;
-			if (handler.once)
-				this.handlers = this.handlers.filter((each) => each !== handler), this.cache.clear();
-			handler.fn(...args);
+			if (handler.once) {
+				this.handlers = this.handlers.filter((each) => each !== handler);
+				this.cache.clear();
+			}
+
+			const { fn } = handler;
+
+			fn(...args);
 		}
 	}
 
