@@ -215,10 +215,10 @@ void report_sites(struct report *report, const struct target *target)
 	for (uint32_t i = 0; i < target->site_count; i++) {
 		see(report, target->sites[i].probe.name);
 		tell_hidden(report, &target->sites[i].probe);
-		if (!target->named)
+		if (!target->by_name)
 			seek_fields(report, &target->sites[i].probe);
 	}
-	report->named |= target->named;
+	report->named |= target->by_name;
 	if (!target_has_memory(target) || target->state != TARGET_ENDED)
 		return;
 
@@ -239,7 +239,7 @@ void report_sites(struct report *report, const struct target *target)
 		memcpy(name, probe.name.bytes, length);
 		see(report, (struct jst_string){ name, length });
 		/* What fields its events had is known now. */
-		if (target->named)
+		if (target->by_name)
 			seek_fields(report, &probe);
 		ref = ((const volatile struct jst_site_entry *)(target->view->base + (uint64_t)ref * 8))->next;
 	}

@@ -136,7 +136,7 @@ bool target_map(struct target *target, const struct jst_message_loaded *loaded, 
 	target->broken = message_allocate(JST_SLOTS, sizeof(*target->broken));
 	target->matched_sites = loaded->sites;
 	target->matched_probes = loaded->probes;
-	target->named = loaded->flags & JST_LOADED_NAMED;
+	target->by_name = loaded->flags & JST_LOADED_NAMED;
 	copy_string(target->title, sizeof(target->title), header_of(target)->title, sizeof(header_of(target)->title));
 	copy_string(target->hostname, sizeof(target->hostname), header_of(target)->hostname, sizeof(header_of(target)->hostname));
 	if (!target->title[0])

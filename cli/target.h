@@ -57,6 +57,7 @@ struct target {
 	struct target *next;
 	struct process process;
 	bool named;                  /* by -p */
+	bool by_name;                /* has probes whose names show as they fire */
 	enum target_state state;
 	enum target_end end;
 	int status;                  /* as of wait(2), if end is EXITED or KILLED and status_known */
