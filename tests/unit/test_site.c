@@ -32,7 +32,7 @@ static struct jst_site_record *find(const char *name, bool guard)
 	for (uint32_t id = 1; id < jst_sites_end(); id++) {
 		struct jst_site_record *record = jst_sites_at(id);
 
-		if (record && record->guard == guard && jst_site_name(record).length == strlen(name) && memcmp(jst_site_name(record).bytes, name, strlen(name)) == 0)
+		if (record && record->kind == (guard ? JST_SITE_GUARD : JST_SITE_EVENT) && jst_site_name(record).length == strlen(name) && memcmp(jst_site_name(record).bytes, name, strlen(name)) == 0)
 			found = record;
 	}
 	jst_sites_unlock();
@@ -156,9 +156,11 @@ int main(void)
 	Suite *suite = suite_create("site");
 	TCase *tests = tcase_create("site");
 
+	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, test_record);
 	tcase_add_test(tests, test_word);
 	tcase_add_test(tests, test_objects);
+	tcase_add_checked_fixture(tests, wait_for_agent, NULL);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
 
