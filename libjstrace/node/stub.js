@@ -5,10 +5,11 @@
  * Each is compiled for its fields, so that the engine sees plain property accesses; where code from strings is not allowed (--disallow-code-generation-from-strings) or a getter throws, one that loops does the same.
  * First all fields are read, which may run code of the program that fires probes in turn; then all are passed, and nothing comes between.
  */
-const { primitive, jsonOf, withToJSON } = require('./value.js');
+const { primitive, jsonOf, keysOf, withToJSON } = require('./value.js');
 
 const WHOLE = '__json';  // the field under which somebody wants the whole object as JSON text
 const FIELDS = 16;       // an event has at most
+const FIXED = 3;         // arguments of the addon's named() before them
 
 /**
  * @typedef {object} Wanted what wanted() of the addon gives
@@ -19,14 +20,14 @@ const FIELDS = 16;       // an event has at most
  */
 
 /* A payload that is no object has one field, value; so has what a toJSON method makes of one. */
-function toObject(payload, lose) {
+function toObject(payload, size, lose) {
 	let object = payload;
 
 	if (payload === undefined)
 		return {};
 	try {
 		if (payload !== null && typeof payload === 'object')
-			object = withToJSON(payload, '');
+			object = withToJSON(payload, '', size);
 	} catch {
 		lose();
 	}
@@ -61,7 +62,7 @@ function looping(wanted, mixed, lose) {
 	const { fields, stringSize } = wanted;
 
 	return function (payload) {
-		const object = toObject(payload, lose);
+		const object = toObject(payload, stringSize, lose);
 
 		return mixed(...fields.map((field) => primitive(readField(object, field, stringSize, lose), stringSize, lose)));
 	};
@@ -110,23 +111,26 @@ function whole(site, wanted, named, lose) {
 
 	return function (payload) {
 		const passed = [site.at, site.name, stringSize];
-		const object = toObject(payload, lose);
+		const object = toObject(payload, stringSize, lose);
 		let keys = [];
 
 		try {
-			keys = Object.keys(object);
+			keys = keysOf(object, lose);
 		} catch {
 			lose(); // a proxy
 		}
 		/* Those that are asked for by name come first: there may be too many. */
-		for (const key of fields.length ? [...new Set([...fields, ...keys])] : keys) {
+		const names = fields.length ? [...new Set([...fields, ...keys])] : keys;
+
+		for (let i = 0; i < names.length; i++) {
+			if (passed.length === FIXED + 2 * FIELDS) {
+				lose(names.length - i);
+				break;
+			}
+			const key = names[i];
 			const value = primitive(readField(object, key, stringSize, lose), stringSize, lose);
 
-			if (value === undefined)
-				continue;
-			if (passed.length === 3 + 2 * FIELDS)
-				lose();
-			else
+			if (value !== undefined)
 				passed.push(key, value);
 		}
 		return named(...passed);

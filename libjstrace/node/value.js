@@ -5,8 +5,14 @@
  * Nothing here throws, whatever getters, proxies and toJSON methods do, and nothing is followed for ever. What cannot be taken is counted by lose().
  */
 
+const { isStringObject } = require('util/types');
+
 const DEPTH = 16;           // levels of objects in objects
-const PROPERTIES = 10000;   // properties that are looked at in one object
+const PROPERTIES = 10000;   // properties that are looked at in one text, and elements in one array
+const BITS = 4096;          // of a BigInt: the time that it takes to write one grows faster than they do
+
+const { toJSON: bufferToJSON } = Buffer.prototype;
+const { subarray } = Uint8Array.prototype;
 
 /**
  * A value as a number, string, boolean, 64-bit BigInt, null, or undefined where it cannot be taken.
@@ -22,7 +28,7 @@ function primitive(value, size, lose) {
 	case 'undefined':
 		return value;
 	case 'bigint':
-		return BigInt.asIntN(64, value) === value || BigInt.asUintN(64, value) === value ? value : String(value);
+		return BigInt.asIntN(64, value) === value || BigInt.asUintN(64, value) === value ? value : digits(value, lose);
 	case 'object':
 		return value === null ? null : ofObject(value, size, lose);
 	default: // a function or symbol
@@ -31,10 +37,17 @@ function primitive(value, size, lose) {
 	}
 }
 
+function digits(value, lose) {
+	if (BigInt.asIntN(BITS, value) === value)
+		return String(value);
+	lose();
+	return undefined;
+}
+
 /* toJSON is honoured, as JSON.stringify() does. Dates have it. */
 function ofObject(value, size, lose) {
 	try {
-		const made = withToJSON(value, '');
+		const made = withToJSON(value, '', size);
 
 		if (made === null || typeof made !== 'object')
 			return typeof made === 'function' ? undefined : primitive(made, size, lose);
@@ -45,8 +58,25 @@ function ofObject(value, size, lose) {
 	}
 }
 
-function withToJSON(value, key) {
-	return typeof value.toJSON === 'function' ? value.toJSON(key) : value;
+/* A Buffer's makes an array of all its bytes: of a large one, no more than there is room for. */
+function withToJSON(value, key, size) {
+	if (typeof value.toJSON !== 'function')
+		return value;
+	if (ArrayBuffer.isView(value) && value.length > size && value.toJSON === bufferToJSON)
+		return bufferToJSON.call(subarray.call(value, 0, size));
+	return value.toJSON(key);
+}
+
+/**
+ * The names of an object's properties; of those that are no more than places, the first.
+ * @param {object} object
+ * @param {(count?: number) => void} lose
+ */
+function keysOf(object, lose) {
+	if ((!Array.isArray(object) && !ArrayBuffer.isView(object) && !isStringObject(object)) || !(object.length > PROPERTIES))
+		return Object.keys(object);
+	lose(object.length - PROPERTIES);
+	return Array.from({ length: PROPERTIES }, (_, i) => String(i));
 }
 
 /**
@@ -65,13 +95,15 @@ class Writer {
 		this.left = size;
 		this.lose = lose;
 		this.above = [];
+		this.size = size;
+		this.seen = 0;
 	}
 
 	/* The text, paid for, or undefined: there is nothing to say, or it was lost. */
 	value(value, key) {
 		if (value !== null && typeof value === 'object') {
 			try {
-				value = withToJSON(value, key);
+				value = withToJSON(value, key, this.size);
 			} catch {
 				return this.lost();
 			}
@@ -83,8 +115,11 @@ class Writer {
 			return this.pay(Number.isFinite(value) ? String(value) : 'null');
 		case 'boolean':
 			return this.pay(String(value));
-		case 'bigint':
-			return this.pay(String(value));
+		case 'bigint': {
+			const text = digits(value, this.lose);
+
+			return text === undefined ? undefined : this.pay(text);
+		}
 		case 'object':
 			return value === null ? this.pay('null') : this.object(value);
 		case 'undefined':
@@ -156,12 +191,15 @@ class Writer {
 
 	properties(object) {
 		const parts = [];
-		let seen = 0;
 
-		for (const key of Object.keys(object)) {
-			if (++seen > PROPERTIES || this.left < 6) {
+		for (const key of this.seen < PROPERTIES ? keysOf(object, this.lose) : ['']) {
+			if (++this.seen > PROPERTIES || this.left < 6) {
 				this.lose();
 				break;
+			}
+			if (key.length > this.left) {
+				this.lose();
+				continue;
 			}
 			const before = this.left;
 			const name = JSON.stringify(key);
@@ -194,4 +232,4 @@ class Writer {
 	}
 }
 
-module.exports = { primitive, jsonOf, withToJSON };
+module.exports = { primitive, jsonOf, keysOf, withToJSON };

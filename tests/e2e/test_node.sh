@@ -36,6 +36,15 @@ options=--expose-gc odd json -e 'odd:* < printf("%s %s\n", probe, __json) >'
 expect json
 sed -n 's/^[^ ]* //p' "$work/json" | "$node" -e 'require("fs").readFileSync(0, "utf8").trim().split("\n").forEach((line) => JSON.parse(line))' || fail "what should be JSON is not"
 
+# What is large is read no further than there is room for.
+start_node large "$programs/large.js"
+run 0 -p "$target" --string-size 64KiB -e 'large:* < emit() > large:last { exit(); }'
+cut -c1-100 "$work/run.out" >"$work/large.events"
+: >"$work/run.out"
+[ "$(grep -c large: "$work/large.events")" -ge 9 ] || fail "not every large object was taken"
+finished "$target" 30
+grep slow "$work/large.out" && fail "a large object held the program up"
+
 # What two sessions want of one probe is read for both.
 start_node two "$programs/odd.js"
 start first "$jstrace" -v -p "$target" --ring-size 16MiB -e 'odd:nested < printf("url %s\n", req.url) >'
