@@ -7,10 +7,14 @@
  */
 const addon = require('./addon.js');
 
+const { setImmediate } = require('timers');
+
 const { makeStub, same } = require('./stub.js');
 
 const SITES = 4096; // names that are remembered; others are found anew at each event
 const LOST = 16;
+const TRIES = 3;
+const NESTED = 4;   // events whose getters fire events, at most: more would be without end, or twice as many at each depth
 
 if (!addon) {
 	module.exports = require('./nothing.js');
@@ -43,8 +47,13 @@ function siteOf(name) {
 
 	if (site !== undefined)
 		return site;
-	const text = String(name);
+	let text = '';
 
+	try {
+		text = String(name);
+	} catch {
+		// no string can be made of it: nobody is called so
+	}
 	site = sites.get(text) ?? new Site(text);
 	if (sites.size < SITES && site.at >= 0) {
 		sites.set(text, site);
@@ -67,40 +76,60 @@ function build(site) {
 	site.epoch = wanted.epoch;
 }
 
+let inside = 0;    // events that this one is in a getter of
+let calming = false;
+
+/* Where the program is stopped inside an event (vm has such a limit) nothing counts down. With the next turn of the event loop nobody is inside. */
+function calm() {
+	inside = 0;
+	calming = false;
+}
+
 function send(site, payload) {
-	if (site.epoch !== gate[1])
-		build(site);
-	/* The sessions changed between the look and the event. */
-	for (let i = 0; site.fire(payload) === true && i < 3; i++)
-		build(site);
+	if (inside === NESTED) {
+		values[LOST]++;
+		if (!calming) {
+			calming = true;
+			setImmediate(calm);
+		}
+		return;
+	}
+	inside++;
+	try {
+		if (site.epoch !== gate[1])
+			build(site);
+		/* The sessions changed between the look and the event. */
+		for (let i = 0; site.fire(payload) === true; i++) {
+			if (i === TRIES) {
+				values[LOST]++;
+				break;
+			}
+			build(site);
+		}
+	} finally {
+		inside--;
+	}
 }
 
 /* Somebody watches this name, or did a moment ago. */
 function hot(site, payload) {
-	try {
-		const word = site.at < 0 ? gate[0] << 16 | (gate[0] >>> 31) : words[site.at];
+	const word = site.at < 0 ? gate[0] << 16 | (gate[0] >>> 31) : words[site.at];
 
-		if (word >>> 16 !== 0)
-			send(site, payload);
-		if ((word & 0xffff) !== 0)
-			tell(site, payload);
-	} catch {
-		lose(); // the program's stack is used up, or its memory
-	}
+	if (word >>> 16 !== 0)
+		send(site, payload);
+	if ((word & 0xffff) !== 0)
+		tell(site, payload);
 }
 
 /* Somebody watches something. */
 function warm(name, payload) {
-	let site;
+	const site = siteOf(name);
 
-	try {
-		site = siteOf(name);
-	} catch {
-		return; // no string can be made of it
-	}
 	if (site.at < 0 || words[site.at] !== 0)
 		hot(site, payload);
 }
+
+/* Whoever calls hot() or warm() catches: where the program's stack is used up, or its memory, not even these can be called, nor anything that would count it. */
 
 /**
  * Fires the probe called name, with the properties of an object as its fields.
@@ -108,8 +137,13 @@ function warm(name, payload) {
  * @param {object} [object]
  */
 function trace(name, object) {
-	if (gate[0] !== 0)
-		warm(name, object);
+	if (gate[0] !== 0) {
+		try {
+			warm(name, object);
+		} catch {
+			values[LOST]++;
+		}
+	}
 }
 
 /**
@@ -122,12 +156,22 @@ function probe(name) {
 	/* One without a place, too long or too many, goes by the gate. */
 	const fire = at < 0
 		? function probe(object) {
-			if (gate[0] !== 0)
-				hot(site, object);
+			if (gate[0] !== 0) {
+				try {
+					hot(site, object);
+				} catch {
+					values[LOST]++;
+				}
+			}
 		}
 		: function probe(object) {
-			if (words[at] !== 0)
-				hot(site, object);
+			if (words[at] !== 0) {
+				try {
+					hot(site, object);
+				} catch {
+					values[LOST]++;
+				}
+			}
 		};
 
 	Object.defineProperty(fire, 'name', { value: site.name });
@@ -210,8 +254,12 @@ function onchange(fn) {
 
 	if (!watching)
 		watching = addon.watch(() => {
-			for (const { fn: call } of [...observers])
-				call();
+			try {
+				for (const { fn: call } of [...observers])
+					call();
+			} catch {
+				// not the program's affair
+			}
 		});
 	observers.add(observer);
 	return () => {

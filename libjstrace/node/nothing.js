@@ -7,7 +7,11 @@ function trace() {}
 function probe(name) {
 	const fire = function probe() {};
 
-	Object.defineProperty(fire, 'name', { value: String(name) });
+	try {
+		Object.defineProperty(fire, 'name', { value: String(name) });
+	} catch {
+		// no string can be made of it
+	}
 	fire.enabled = false;
 	return fire;
 }

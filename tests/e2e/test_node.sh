@@ -45,6 +45,13 @@ cut -c1-100 "$work/run.out" >"$work/large.events"
 finished "$target" 30
 grep slow "$work/large.out" && fail "a large object held the program up"
 
+# Probes at the end of the stack, and in getters of probes.
+start_node nested "$programs/nested.js"
+run 0 -p "$target" -e 'nested:deep { @deep = max(id); @list[list] = count(); } nested:again { @again = max(a + b); } nested:stopped { @stopped = max(id); } nested:after { @after = count(); } nested:last { exit(); }'
+grep -q '^@after: 1$' "$work/run.out" || fail "after events that were stopped none is seen"
+finished "$target" 20
+grep -q '^thrown 0, ran [1-9][0-9]\?$' "$work/nested.out" || fail "probes in probes: $(tail -n 1 "$work/nested.out")"
+
 # What two sessions want of one probe is read for both.
 start_node two "$programs/odd.js"
 start first "$jstrace" -v -p "$target" --ring-size 16MiB -e 'odd:nested < printf("url %s\n", req.url) >'
