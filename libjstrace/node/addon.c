@@ -438,39 +438,45 @@ static napi_value make_layout(napi_env env, napi_callback_info info)
 struct watch {
 	napi_threadsafe_function changed;
 	pthread_t thread;
+	pid_t pid;                   /* whose the thread is: a child that forked has none */
+	uint32_t seen;               /* the epoch that needs no call any more */
 	_Atomic bool stop;
 };
 
 static void *look_out(void *argument)
 {
 	struct watch *watch = argument;
-	uint32_t seen = atomic_load_explicit(&jst_process->epoch, memory_order_acquire);
 
 	while (!atomic_load_explicit(&watch->stop, memory_order_acquire)) { /* pairs with end_watch() */
 		const uint32_t epoch = atomic_load_explicit(&jst_process->epoch, memory_order_acquire);
 
-		if (epoch == seen) {
-			syscall(SYS_futex, &jst_process->epoch, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, seen, NULL, NULL, 0);
+		if (epoch == watch->seen) {
+			syscall(SYS_futex, &jst_process->epoch, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, epoch, NULL, NULL, 0);
 			continue;
 		}
-		seen = epoch;
+		watch->seen = epoch;
 		if (napi_call_threadsafe_function(watch->changed, NULL, napi_tsfn_nonblocking) == napi_closing)
 			break;
 	}
 	return NULL;
 }
 
-/* The thread may be on its way to sleep: it is woken again and again. */
+/* The thread may be on its way to sleep: it is woken again and again, whatever signals there are meanwhile, for it uses what is freed here. */
 static void end_watch(void *argument)
 {
 	struct instance *instance = argument;
 	struct watch *watch = instance->watch;
 	struct timespec pause = { 0, 100000 };
 
+	if (watch->pid != getpid())
+		return;
 	atomic_store_explicit(&watch->stop, true, memory_order_release);
-	do {
+	for (;;) {
 		syscall(SYS_futex, &jst_process->epoch, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX, NULL, NULL, 0);
-	} while (pthread_tryjoin_np(watch->thread, NULL) == EBUSY && nanosleep(&pause, NULL) == 0);
+		if (pthread_tryjoin_np(watch->thread, NULL) != EBUSY)
+			break;
+		nanosleep(&pause, NULL);
+	}
 	napi_release_threadsafe_function(watch->changed, napi_tsfn_abort);
 	instance->watch = NULL;
 	free(watch);
@@ -516,6 +522,8 @@ static napi_value start_watch(napi_env env, napi_callback_info info)
 		return boolean(env, false);
 	}
 	napi_unref_threadsafe_function(env, watch->changed);
+	watch->pid = getpid();
+	watch->seen = atomic_load_explicit(&jst_process->epoch, memory_order_acquire);
 	if (!start_thread(watch)) {
 		napi_release_threadsafe_function(watch->changed, napi_tsfn_abort);
 		free(watch);

@@ -11,7 +11,7 @@ export JSTRACE_ADDON=$build${VARIANT:+/$VARIANT}/node/jstrace.node
 # VARIANT=asan: the addon with the sanitizers, whose libraries the program must load first. Node.js itself leaks as it ends, and handles faults by itself.
 if [ "${VARIANT:-}" = asan ]; then
 	preload="$("${CC:-cc}" -print-file-name=libasan.so) $("${CC:-cc}" -print-file-name=libubsan.so)"
-	printf '#!/bin/sh\nLD_PRELOAD="%s" ASAN_OPTIONS=detect_leaks=0:handle_segv=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 exec %s "$@"\n' "$preload" "$(command -v "$node")" >"$work/node"
+	printf '#!/bin/sh\nLD_PRELOAD="%s $LD_PRELOAD" ASAN_OPTIONS=detect_leaks=0:handle_segv=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 exec %s "$@"\n' "$preload" "$(command -v "$node")" >"$work/node"
 	chmod +x "$work/node"
 	node=$work/node
 fi

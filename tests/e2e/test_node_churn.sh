@@ -15,6 +15,12 @@ kill -TERM "$target"
 finished "$target" 20
 [ "$code" = 0 ] || fail "workers.js ended with $code"
 
+# The thread that waits for changes ends before its environment, though each wait for it is interrupted.
+printf '#include <errno.h>\n#include <time.h>\nint nanosleep(const struct timespec *time, struct timespec *left)\n{\n\t(void)time;\n\t(void)left;\n\terrno = EINTR;\n\treturn -1;\n}\n' >"$work/interrupt.c"
+"${CC:-cc}" -shared -fPIC -o "$work/interrupt.so" "$work/interrupt.c" || fail "the library that interrupts cannot be built"
+LD_PRELOAD=$work/interrupt.so timeout 60 "$node" "$programs/observers.js" 50 >"$work/observers.out" 2>&1 || fail "workers that are told of changes do not end"
+grep -q '^ended 50$' "$work/observers.out" || fail "not all workers ended"
+
 # stats: of cycles.js, one figure each in $heap $rss $fds $threads $delay $requests.
 stats() {
 	local got
