@@ -238,6 +238,7 @@ static bool bind_all(struct jst_installed *installed, struct jst_refused *refuse
 		jst_process->prepared[index] = installed;
 		inherited[index] = installed;
 		changed();
+		installed->since = atomic_load_explicit(&jst_process->epoch, memory_order_relaxed); /* changes with the lock held */
 	}
 	jst_sites_unlock();
 	if (seen)

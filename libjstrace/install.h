@@ -32,6 +32,7 @@ struct jst_installed {
 	struct jst_session run;
 	uint32_t index;                   /* of the session: bit index of the words' upper halves */
 	uint32_t serial;                  /* of the session in this process, never 0 */
+	uint32_t since;                   /* jst_process->epoch from which on what is wanted has this program's fields */
 	bool uses_comm;                   /* the program reads comm */
 	bool running;                     /* with the lock */
 	uint32_t sites, probes;           /* that matched when it was installed */

@@ -104,8 +104,10 @@ static void add_field(struct jst_wanted *wanted, struct jst_string name)
 	for (uint32_t i = 0; i < wanted->count; i++)
 		if (wanted->field[i].length == name.length && memcmp(wanted->field[i].name, name.bytes, name.length) == 0)
 			return;
-	if (wanted->count == JST_MAX_SITE_FIELDS || name.length > JST_MAX_FIELD_NAME)
+	if (wanted->count == JST_MAX_SITE_FIELDS || name.length > JST_MAX_FIELD_NAME) {
+		wanted->more = true;
 		return;
+	}
 	wanted->field[wanted->count].length = name.length;
 	memcpy(wanted->field[wanted->count].name, name.bytes, name.length);
 	wanted->field[wanted->count++].name[name.length] = 0;
@@ -141,7 +143,7 @@ static void add_wanted(struct jst_wanted *wanted, const struct jst_program *prog
 
 void jst_named_wanted(struct jst_string name, struct jst_wanted *wanted)
 {
-	wanted->all = false;
+	wanted->all = wanted->more = false;
 	wanted->count = 0;
 	wanted->string_size = 0;
 	jst_sites_lock();
@@ -183,7 +185,7 @@ static const struct jst_binding *look_up(struct jst_installed *installed, struct
 	return binding;
 }
 
-__attribute__((noinline)) void jst_named_fire(const struct jst_site_record *record, struct jst_named_cache *cache, const struct jst_probe *probe, uint64_t types, const uint64_t *words, uint32_t lost)
+__attribute__((noinline)) void jst_named_fire(const struct jst_site_record *record, struct jst_named_cache *cache, const struct jst_probe *probe, uint64_t types, const uint64_t *words, uint32_t epoch, uint32_t lost)
 {
 	uint32_t watchers = jst_site_watchers(record);
 
@@ -205,7 +207,7 @@ __attribute__((noinline)) void jst_named_fire(const struct jst_site_record *reco
 		const unsigned index = (unsigned)__builtin_ctz(watchers);
 		struct jst_installed *installed = jst_event_session(index);
 
-		if (!installed)
+		if (!installed || (int32_t)(epoch - installed->since) < 0)
 			continue;
 		const struct jst_binding *binding = look_up(installed, cache ? cache->kept[index] : NULL, probe, types, &hash, thread->runner.slot);
 

@@ -23,7 +23,8 @@ struct jst_wanted {
 	uint32_t epoch;        /* of which this is true; jst_process->epoch changes before anything else is wanted */
 	uint32_t string_size;  /* longest string that any of them keeps, bytes */
 	bool all;              /* some of them want all fields, by emit or print, and do not say JST_WHOLE */
-	uint32_t count;        /* names, each once, dots included; those that are too many are left out */
+	bool more;             /* there were more fields, which are left out */
+	uint32_t count;        /* names, each once, dots included */
 	struct { uint32_t length; char name[JST_MAX_FIELD_NAME + 1]; } field[JST_MAX_SITE_FIELDS];
 };
 
@@ -39,9 +40,10 @@ struct jst_named_cache {
 };
 
 /*
- * Fires the site. probe: name, field names, and the types and words as they are in this event; types: those types, four bits a field, the first in the lowest. cache: of just these names; NULL: none. lost: values that could not be taken, counted as a loss.
+ * Fires the site. probe: name, field names, and the types and words as they are in this event; types: those types, four bits a field, the first in the lowest. cache: of just these names; NULL: none. epoch: as jst_named_wanted() gave it
+ * with what was read: a session that came later does not see the event, for its fields may be missing. lost: values that could not be taken, counted as a loss.
  * Nothing is kept but what is in the cache. Never allocates, locks or makes a system call. Context: probe.
  */
-void jst_named_fire(const struct jst_site_record *record, struct jst_named_cache *cache, const struct jst_probe *probe, uint64_t types, const uint64_t *words, uint32_t lost);
+void jst_named_fire(const struct jst_site_record *record, struct jst_named_cache *cache, const struct jst_probe *probe, uint64_t types, const uint64_t *words, uint32_t epoch, uint32_t lost);
 
 #endif

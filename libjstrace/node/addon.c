@@ -175,15 +175,15 @@ static napi_value fire(napi_env env, struct layout *layout, uint64_t types, cons
 		describe(&layout->probe, layout->name, layout->field, layout->count, types);
 		layout->described = types;
 	}
-	jst_named_fire(layout->record, &layout->cache, &layout->probe, types, words, lost);
+	jst_named_fire(layout->record, &layout->cache, &layout->probe, types, words, layout->epoch, lost);
 	(void)env;
 	return NULL;
 }
 
 /* Other fields are wanted than those that were read. Acquire pairs with the release in install.c. */
-static bool stale(const struct layout *layout)
+static bool stale(uint32_t epoch)
 {
-	return atomic_load_explicit(&jst_process->epoch, memory_order_acquire) != layout->epoch;
+	return atomic_load_explicit(&jst_process->epoch, memory_order_acquire) != epoch;
 }
 
 /* numbers(): fires with what lies in the values, all of them numbers. true: nothing was done, the layout is stale. */
@@ -195,7 +195,7 @@ static napi_value fire_numbers(napi_env env, napi_callback_info info)
 	napi_get_cb_info(env, info, NULL, NULL, NULL, &data);
 	struct layout *layout = data;
 
-	if (stale(layout))
+	if (stale(layout->epoch))
 		return boolean(env, true);
 	for (uint32_t i = 0; i < layout->count; i++)
 		types |= (uint64_t)put_number(&words[i], layout->instance->values[i]) << (4 * i);
@@ -214,7 +214,7 @@ static napi_value fire_mixed(napi_env env, napi_callback_info info)
 	struct layout *layout = data;
 	char *text = layout->instance->text;
 
-	if (stale(layout))
+	if (stale(layout->epoch))
 		return boolean(env, true);
 	for (uint32_t i = 0; i < layout->count && i < count; i++)
 		types |= (uint64_t)put_value(env, values[i], &at, &text, layout->string_room) << (4 * i);
@@ -244,10 +244,10 @@ static size_t room_for(uint32_t string_size)
 	return (size_t)string_size + 8;
 }
 
-/* named(site, name, stringSize, key, value, …): fires a site, or with -1 a name that has none, with the fields that are given. */
+/* named(site, name, epoch, stringSize, key, value, …): fires a site, or with -1 a name that has none, with the fields that are given. true: as above. */
 static napi_value fire_named(napi_env env, napi_callback_info info)
 {
-	enum { FIXED = 3 };
+	enum { FIXED = 4 };
 	napi_value arguments[FIXED + 2 * FIELDS];
 	size_t count = FIXED + 2 * FIELDS, length = 0;
 	struct instance *instance = instance_of(env);
@@ -259,8 +259,12 @@ static napi_value fire_named(napi_env env, napi_callback_info info)
 
 	napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
 	napi_get_value_string_utf8(env, arguments[1], name, sizeof(name), &length);
-	const size_t room = room_for(number_of(env, arguments[2]));
+	const uint32_t epoch = number_of(env, arguments[2]);
+	const size_t room = room_for(number_of(env, arguments[3]));
 	int32_t known = -1;
+
+	if (stale(epoch))
+		return boolean(env, true);
 
 	napi_get_value_int32(env, arguments[0], &known);
 	if (!length || length > JST_MAX_PROBE_NAME || memchr(name, 0, length) || !make_room(instance, room))
@@ -287,7 +291,7 @@ static napi_value fire_named(napi_env env, napi_callback_info info)
 
 		describe(&probe, (struct jst_string){ name, (uint32_t)length }, field, fields, types);
 		if (record)
-			jst_named_fire(record, NULL, &probe, types, words, take_lost(instance));
+			jst_named_fire(record, NULL, &probe, types, words, epoch, take_lost(instance));
 		return undefined(env);
 	}
 
@@ -326,7 +330,7 @@ static void set(napi_env env, napi_value object, const char *key, napi_value val
 	napi_set_named_property(env, object, key, value);
 }
 
-/* wanted(name): { epoch, all, stringSize, fields: [name, …] }. */
+/* wanted(name): { epoch, all, more, stringSize, fields: [name, …] }, as struct jst_wanted. */
 static napi_value wanted(napi_env env, napi_callback_info info)
 {
 	char name[NAME_ROOM];
@@ -340,6 +344,7 @@ static napi_value wanted(napi_env env, napi_callback_info info)
 	napi_create_object(env, &result);
 	set(env, result, "epoch", number(env, wanted.epoch));
 	set(env, result, "all", boolean(env, wanted.all));
+	set(env, result, "more", boolean(env, wanted.more));
 	set(env, result, "stringSize", number(env, wanted.string_size));
 	napi_create_array(env, &fields);
 	for (uint32_t i = 0; i < wanted.count; i++) {
@@ -367,7 +372,7 @@ static napi_value layout_function(napi_env env, struct layout *layout, const cha
 	napi_value function = NULL;
 
 	if (napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, layout, &function) != napi_ok)
-		return undefined(env);
+		return NULL;
 	layout->users++;
 	if (napi_add_finalizer(env, function, layout, leave_layout, NULL, NULL) != napi_ok)
 		layout->users += 1000; /* then it stays: better than a function whose data is gone */
@@ -409,13 +414,16 @@ static napi_value make_layout(napi_env env, napi_callback_info info)
 	layout->described = UINT64_MAX;
 	at += length + 1;
 	napi_get_array_length(env, arguments[3], &fields);
+	bool whole = true; /* nothing can be had in a worker that is being ended */
+
 	for (uint32_t i = 0; i < fields && i < FIELDS; i++) {
-		napi_get_element(env, arguments[3], i, &field);
-		napi_get_value_string_utf8(env, field, at, JST_MAX_FIELD_NAME + 1, &length);
+		whole = napi_get_element(env, arguments[3], i, &field) == napi_ok && napi_get_value_string_utf8(env, field, at, JST_MAX_FIELD_NAME + 1, &length) == napi_ok;
+		if (!whole)
+			break;
 		layout->field[layout->count++] = (struct jst_string){ at, (uint32_t)length };
 		at += length + 1;
 	}
-	if (!layout->record || !make_room(instance, layout->string_room)) {
+	if (!whole || !layout->record || !make_room(instance, layout->string_room)) {
 		free(layout);
 		return undefined(env);
 	}
@@ -424,12 +432,19 @@ static napi_value make_layout(napi_env env, napi_callback_info info)
 	/* So that the collector knows what it is worth to find those that are not used any more. */
 	napi_adjust_external_memory(env, sizeof(*layout), &total);
 	layout->users = 1;
-	napi_create_array_with_length(env, 3, &result);
-	napi_set_element(env, result, 0, layout_function(env, layout, "numbers", fire_numbers));
-	napi_set_element(env, result, 1, layout_function(env, layout, "mixed", fire_mixed));
-	napi_set_element(env, result, 2, layout_function(env, layout, "renew", renew));
+	static const struct {
+		const char *name;
+		napi_callback callback;
+	} functions[] = { { "numbers", fire_numbers }, { "mixed", fire_mixed }, { "renew", renew } };
+	bool whole = napi_create_array_with_length(env, 3, &result) == napi_ok;
+
+	for (uint32_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
+		const napi_value function = layout_function(env, layout, functions[i].name, functions[i].callback);
+
+		whole = whole && function && napi_set_element(env, result, i, function) == napi_ok;
+	}
 	leave_layout(env, layout, NULL);
-	return result;
+	return whole ? result : undefined(env);
 }
 
 /* ---- being told of changes ---- */

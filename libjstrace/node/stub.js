@@ -9,12 +9,13 @@ const { primitive, jsonOf, keysOf, withToJSON } = require('./value.js');
 
 const WHOLE = '__json';  // the field under which somebody wants the whole object as JSON text
 const FIELDS = 16;       // an event has at most
-const FIXED = 3;         // arguments of the addon's named() before them
+const FIXED = 4;         // arguments of the addon's named() before them
 
 /**
  * @typedef {object} Wanted what wanted() of the addon gives
  * @property {number} epoch
  * @property {boolean} all
+ * @property {boolean} more       there were more fields than an event has
  * @property {number} stringSize  bytes
  * @property {string[]} fields
  */
@@ -59,9 +60,11 @@ function readField(object, field, size, lose) {
 
 /** One that loops. mixed: of the addon's layout. */
 function looping(wanted, mixed, lose) {
-	const { fields, stringSize } = wanted;
+	const { fields, more, stringSize } = wanted;
 
 	return function (payload) {
+		if (more)
+			lose();
 		const object = toObject(payload, stringSize, lose);
 
 		return mixed(...fields.map((field) => primitive(readField(object, field, stringSize, lose), stringSize, lose)));
@@ -81,7 +84,7 @@ function access(field) {
 
 /** One that is compiled. */
 function compiled(wanted, numbers, mixed, values, lose) {
-	const { fields, stringSize } = wanted;
+	const { fields, more, stringSize } = wanted;
 	const slow = looping(wanted, mixed, lose);
 	const names = fields.map((_, i) => `v${i}`);
 	const source = `
@@ -95,6 +98,7 @@ function compiled(wanted, numbers, mixed, values, lose) {
 			} catch {
 				return slow(payload);
 			}
+			${more ? 'lose();' : ''}
 			${names.length ? `if (${names.map((name) => `typeof ${name} === 'number'`).join(' && ')}) {` : '{'}
 				${names.map((name, i) => `values[${i}] = ${name};`).join('\n')}
 				return numbers();
@@ -107,13 +111,15 @@ function compiled(wanted, numbers, mixed, values, lose) {
 
 /** One for events of which somebody wants all fields: their names are passed with them. named: of the addon. */
 function whole(site, wanted, named, lose) {
-	const { fields, stringSize } = wanted;
+	const { epoch, fields, more, stringSize } = wanted;
 
 	return function (payload) {
-		const passed = [site.at, site.name, stringSize];
+		const passed = [site.at, site.name, epoch, stringSize];
 		const object = toObject(payload, stringSize, lose);
 		let keys = [];
 
+		if (more)
+			lose();
 		try {
 			keys = keysOf(object, lose);
 		} catch {

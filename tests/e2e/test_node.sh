@@ -63,6 +63,15 @@ finished "${children[-2]}" 20
 grep -q '^url /a$' "$work/first.out" || fail "the first session saw another event"
 grep -q '^1 \[1,\[2\]\]$' "$work/second.out" || fail "the second session saw another event"
 
+# A session that begins in the middle of an event sees all that it wants of it, or nothing. Fields that are too many for an event are counted.
+start_node late "$programs/late.js"
+start early "$jstrace" -v -p "$target" -e 'late:event < emit() >'
+wait_for 20 grep -q inside "$work/late.out" || fail "late.js does not fire"
+run 0 -p "$target" -e 'late:event < printf("url %s\n", str(request.url)) > late:many { @[f0 + f1 + f2 + f3 + f4 + f5 + f6 + f7 + f8] = count(); @b[f9 + f10 + f11 + f12 + f13 + f14 + f15 + f16 + f17] = count(); } late:second { exit(); }'
+grep '^url ' "$work/run.out" | grep -v '^url /late$' && fail "a session that came in the middle saw a part of an event"
+grep -q 'values left out' "$work/run.err" || fail "fields that are too many are not counted"
+finished "${children[-1]}" 20
+
 # Signals are the program's, whatever is traced meanwhile, and the title is the one it has.
 mkfifo "$work/go"
 "$node" "$programs/signals.js" <"$work/go" >"$work/signals.out" 2>"$work/signals.err" &
