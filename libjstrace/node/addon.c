@@ -432,11 +432,11 @@ static napi_value make_layout(napi_env env, napi_callback_info info)
 	/* So that the collector knows what it is worth to find those that are not used any more. */
 	napi_adjust_external_memory(env, sizeof(*layout), &total);
 	layout->users = 1;
+	whole = napi_create_array_with_length(env, 3, &result) == napi_ok;
 	static const struct {
 		const char *name;
 		napi_callback callback;
 	} functions[] = { { "numbers", fire_numbers }, { "mixed", fire_mixed }, { "renew", renew } };
-	bool whole = napi_create_array_with_length(env, 3, &result) == napi_ok;
 
 	for (uint32_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
 		const napi_value function = layout_function(env, layout, functions[i].name, functions[i].callback);

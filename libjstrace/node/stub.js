@@ -111,9 +111,14 @@ function compiled(wanted, numbers, mixed, values, lose) {
 
 /** One for events of which somebody wants all fields: their names are passed with them. named: of the addon. */
 function whole(site, wanted, named, lose) {
-	const { epoch, fields, more, stringSize } = wanted;
+	const { fields, more, stringSize } = wanted;
+	let { epoch } = wanted;
 
-	return function (payload) {
+	function renew(other) {
+		epoch = other;
+	}
+
+	function fire(payload) {
 		const passed = [site.at, site.name, epoch, stringSize];
 		const object = toObject(payload, stringSize, lose);
 		let keys = [];
@@ -140,7 +145,8 @@ function whole(site, wanted, named, lose) {
 				passed.push(key, value);
 		}
 		return named(...passed);
-	};
+	}
+	return { wanted, fire, renew };
 }
 
 /**
@@ -155,7 +161,7 @@ function makeStub(addon, site, wanted, lose) {
 	const layout = wanted.all || site.at < 0 ? undefined : addon.layout(site.name, wanted.epoch, wanted.stringSize, wanted.fields);
 
 	if (!layout)
-		return { wanted, fire: whole(site, wanted, addon.named, lose), renew: () => {} };
+		return whole(site, wanted, addon.named, lose);
 	const [numbers, mixed, renew] = layout;
 
 	try {
@@ -167,7 +173,7 @@ function makeStub(addon, site, wanted, lose) {
 
 /** @param {Wanted} a @param {Wanted} b @returns whether a stub for one does for the other */
 function same(a, b) {
-	return a.all === b.all && a.stringSize === b.stringSize && a.fields.length === b.fields.length && a.fields.every((field, i) => field === b.fields[i]);
+	return a.all === b.all && a.more === b.more && a.stringSize === b.stringSize && a.fields.length === b.fields.length && a.fields.every((field, i) => field === b.fields[i]);
 }
 
 module.exports = { makeStub, same };
