@@ -7,6 +7,7 @@
 #     tests/stress/stress_NAME.c  a program that tries hard for some seconds and exits 0 or 1; also under ASan+UBSan and TSan
 #     tests/layers.sh             who may include and export what
 #     tests/editors.sh            what the files for editors know of the language
+#     tests/bench/instructions.sh how many instructions an event takes
 
 # $(call test-names,FOLDER,PATTERN,SUFFIX): unit/test_cell …
 test-names = $(patsubst tests/%$(3),%,$(wildcard tests/$(1)/$(2)$(3)))
@@ -31,6 +32,7 @@ valgrind-results := $(patsubst unit/%,build/check/valgrind/%.result,$(valgrind-n
 golden-results := $(if $(wildcard tests/golden/run),build/check/golden.result)
 layers-results := build/check/layers.result
 editors-results := build/check/editors.result
+instructions-results := build/check/instructions.result
 
 # ---- building them ----
 
@@ -105,7 +107,7 @@ jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 run = +$(Q)rm -f $(2); $(if $(strip $(2)),$(MAKE) --no-print-directory $(jobs) -k $(if $(1),VARIANT=$(1)) $(2) || :)
 sum = @tests/tally.sh --sum $(1)
 
-.PHONY: check check-setup check-layers check-editors check-unit check-differential check-golden check-e2e check-stress check-asan check-tsan check-valgrind
+.PHONY: check check-setup check-layers check-editors check-instructions check-unit check-differential check-golden check-e2e check-stress check-asan check-tsan check-valgrind
 check-setup:
 	@tests/setup.sh check
 
@@ -115,6 +117,9 @@ check-layers: check-setup
 check-editors:
 	$(call run,,$(editors-results))
 	$(call sum,$(editors-results))
+check-instructions: check-setup
+	$(call run,,$(instructions-results))
+	$(call sum,$(instructions-results))
 check-unit: check-setup
 	$(call run,,$(unit-results))
 	$(call sum,$(unit-results))
@@ -149,13 +154,13 @@ run-asan:
 run-tsan:
 	$(call run,tsan,$(tsan-results))
 check: check-setup
-	$(call run,,$(layers-results) $(editors-results) $(unit-results) $(differential-results))
+	$(call run,,$(layers-results) $(editors-results) $(instructions-results) $(unit-results) $(differential-results))
 	$(call run,,$(golden-results))
 	+$(Q)$(MAKE) --no-print-directory $(jobs) run-asan run-tsan run-valgrind
 	$(call run,,$(stress-results))
 	$(Q)rm -f $(e2e-results)
 	+$(if $(e2e-results),$(Q)$(MAKE) --no-print-directory -k -j1 $(e2e-results) || :)
-	$(call sum,$(layers-results) $(editors-results) $(unit-results) $(differential-results) $(golden-results) $(valgrind-results) $(asan-results) $(tsan-results) $(stress-results) $(e2e-results))
+	$(call sum,$(layers-results) $(editors-results) $(instructions-results) $(unit-results) $(differential-results) $(golden-results) $(valgrind-results) $(asan-results) $(tsan-results) $(stress-results) $(e2e-results))
 
 # ---- golden tests of the compiler ----
 

@@ -16,6 +16,15 @@ $(B)/tests/bench/bench_lttng: tests/bench/bench_lttng.c tests/bench/bench_lttng.
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(bench-flags) -Itests/bench $(LDFLAGS) -o $@ $< -llttng-ust -ldl
 
+# What callgrind counts: see instructions.sh.
+instructions-program := $(B)/tests/bench/instructions
+$(instructions-program): $(B)/tests/bench/instructions.o $(B)/grammar.a $(B)/runtime.a
+	$(say) LD $@
+	$(Q)$(CC) -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm $(LDLIBS)
+$(B)/tests/bench/instructions.o: $(B)/grammar/parser.c
+build/check/instructions.result: $(instructions-program) force
+	@CC='$(CC)' CFLAGS='$(CFLAGS)' tests/tally.sh $@ instructions tests/bench/instructions.sh
+
 .PHONY: bench bench-build
 bench-build: programs $(bench-programs) $(e2e-addon)
 	@if echo '#include <lttng/tracepoint.h>' | $(CC) -E -o /dev/null - 2>/dev/null; then $(MAKE) -s $(B)/tests/bench/bench_lttng; fi
