@@ -466,9 +466,9 @@ static bool test_refusals(void)
 	const struct jst_marker marker = *client.marker;
 	const int agent = client.agent;
 
-	CHECK(client_connect(&client) && !client_hello(&client, marker.pid + 1, marker.start_time, 1, 1) && refused(JST_REFUSAL_IDENTITY));
-	CHECK(client_find(&client, target.pid) && client_connect(&client) && !client_hello(&client, marker.pid, marker.start_time + 1, 1, 1) && refused(JST_REFUSAL_IDENTITY));
-	CHECK(client_find(&client, target.pid) && client_connect(&client) && !client_hello(&client, marker.pid, marker.start_time, 7, 9) && refused(JST_REFUSAL_VERSION));
+	CHECK(client_connect(&client) && !client_hello(&client, marker.pid + 1, marker.start_time, JST_ABI_MIN, JST_ABI_MAX) && refused(JST_REFUSAL_IDENTITY));
+	CHECK(client_find(&client, target.pid) && client_connect(&client) && !client_hello(&client, marker.pid, marker.start_time + 1, JST_ABI_MIN, JST_ABI_MAX) && refused(JST_REFUSAL_IDENTITY));
+	CHECK(client_find(&client, target.pid) && client_connect(&client) && !client_hello(&client, marker.pid, marker.start_time, JST_ABI_MAX + 1, JST_ABI_MAX + 2) && refused(JST_REFUSAL_VERSION));
 	/* Before a HELLO, and a packet of another size than it says. */
 	CHECK(client_find(&client, target.pid) && client_connect(&client) && client_send(&client, JST_MESSAGE_START, NULL, 0) && client_receive(&client, body, NULL, 3000) == JST_MESSAGE_REFUSED &&
 	      refused(JST_REFUSAL_PROTOCOL));

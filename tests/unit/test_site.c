@@ -164,6 +164,9 @@ int main(void)
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
 
+#ifdef __SANITIZE_THREAD__
+	srunner_set_fork_status(runner, CK_NOFORK); /* there is no agent in a child of fork() */
+#endif
 	wait_for_agent();
 	srunner_run_all(runner, CK_ENV);
 	const int failed = srunner_ntests_failed(runner);
