@@ -413,22 +413,15 @@ int main(void)
 	tcase_add_test(tests, every_entry_once);
 	tcase_add_test(tests, levels_are_read);
 	tcase_add_test(tests, other_kinds_of_keys);
+	tcase_add_test(tests, words_that_change);
+	tcase_add_test(tests, blocks_that_change);
+	tcase_add_test(tests, wild_levels);
+	tcase_add_test(tests, levels_that_lie_over_each_other);
 	tcase_add_test(tests, wild_blocks);
 	tcase_add_test(tests, one_block_many_times);
 	tcase_add_test(tests, memories_too_small);
+	tcase_add_test(tests, random_words);
 	suite_add_tcase(suite, tests);
-
-	TCase *slow = tcase_create("much work");
-
-	tcase_set_tags(slow, "slow"); /* minutes under valgrind: its part leaves these out */
-	tcase_set_timeout(slow, 120);
-	tcase_add_checked_fixture(slow, setup, teardown);
-	tcase_add_test(slow, words_that_change);
-	tcase_add_test(slow, blocks_that_change);
-	tcase_add_test(slow, wild_levels);
-	tcase_add_test(slow, levels_that_lie_over_each_other);
-	tcase_add_test(slow, random_words);
-	suite_add_tcase(suite, slow);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	const int failed = srunner_ntests_failed(runner);
