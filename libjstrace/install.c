@@ -199,10 +199,9 @@ static void count_matches(struct jst_installed *installed, uint64_t *seen, uint3
 	}
 }
 
-/* Tells those that read fields by name (named.h) that other ones may be wanted now. With the lock. */
-static void changed(void)
+void jst_install_changed(void)
 {
-	/* Release pairs with the acquire in jst_named_fire(). */
+	/* Release pairs with the acquire of whoever compares: node/addon.c, node/addon_watch.c. */
 	atomic_fetch_add_explicit(&jst_process->epoch, 1, memory_order_release);
 	syscall(SYS_futex, &jst_process->epoch, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX, NULL, NULL, 0);
 }
@@ -237,7 +236,7 @@ static bool bind_all(struct jst_installed *installed, struct jst_refused *refuse
 		count_matches(installed, seen, size);
 		jst_process->prepared[index] = installed;
 		inherited[index] = installed;
-		changed();
+		jst_install_changed();
 		installed->since = atomic_load_explicit(&jst_process->epoch, memory_order_relaxed); /* changes with the lock held */
 	}
 	jst_sites_unlock();
@@ -346,7 +345,7 @@ bool jst_install_start(struct jst_installed *installed)
 	atomic_store_explicit(&jst_process->sessions[installed->index], installed, memory_order_release);
 	atomic_fetch_or_explicit(&jst_process->watched, bit, memory_order_relaxed);
 	switch_all(installed, true);
-	changed();
+	jst_install_changed();
 	jst_sites_unlock();
 	return true;
 }
@@ -363,7 +362,7 @@ uint32_t jst_install_stop(struct jst_installed *installed)
 		atomic_store_explicit(&jst_process->sessions[index], NULL, memory_order_relaxed); /* the barrier below pairs with the events' entries */
 	}
 	jst_process->prepared[index] = NULL;
-	changed();
+	jst_install_changed();
 	jst_sites_unlock();
 
 	if (installed->running) {

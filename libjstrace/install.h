@@ -65,6 +65,9 @@ bool jst_install_start(struct jst_installed *installed);
 /* Turns the probes off, waits until no thread is inside, frees everything. Returns the threads that did not leave in time: then the memory is kept. Also for a session that was never started. Context: agent. */
 uint32_t jst_install_stop(struct jst_installed *installed);
 
+/* Begins another epoch, and wakes those that wait for one: what is wanted of named probes (named.h) may be something else now. With the registry's lock. Context: any but probe. */
+void jst_install_changed(void);
+
 /* Binds a site that appears, or lets go of one that goes, for all sessions. With the registry's lock. Context: load. */
 void jst_install_site(struct jst_site_record *record);
 void jst_install_forget(struct jst_site_record *record);

@@ -48,7 +48,6 @@ uint32_t *jst_named_words(void)
 	uint32_t *words = map_pool() ? pool->word : NULL;
 
 	atomic_store_explicit(&jst_process->named, true, memory_order_relaxed); /* by itself */
-
 	jst_unlock(&jst_process->named_lock);
 	return words;
 }
@@ -97,6 +96,19 @@ struct jst_site_record *jst_named_site(const char *name, size_t length, uint32_t
 	jst_unlock(&jst_process->named_lock);
 	/* There was no id left for it. */
 	return record && record->id ? record : NULL;
+}
+
+const struct jst_site_record *jst_named_at(uint32_t index)
+{
+	/* Who was given the index was given the site with it: nothing changes any more. */
+	return index < JST_NAMED_MAX && pool->named[index].record.id ? &pool->named[index].record : NULL;
+}
+
+void jst_named_stir(void)
+{
+	jst_sites_lock();
+	jst_install_changed();
+	jst_sites_unlock();
 }
 
 static void add_field(struct jst_wanted *wanted, struct jst_string name)

@@ -18,6 +18,12 @@ uint32_t *jst_named_words(void);
 /* The site called name, made if there is none; NULL: too long, empty or with a NUL in it, too many, or no memory. *index: of its word. Takes the registry's lock. Context: any but probe. */
 struct jst_site_record *jst_named_site(const char *name, size_t length, uint32_t *index);
 
+/* The site of an index that jst_named_site() gave; NULL: there is none. Lock-free. Context: any. */
+const struct jst_site_record *jst_named_at(uint32_t index);
+
+/* Wakes whoever waits for jst_process->epoch to change, as a change of the sessions does. Takes the registry's lock. Context: any but probe. */
+void jst_named_stir(void);
+
 /* What the sessions' programs would read of the events of a name. */
 struct jst_wanted {
 	uint32_t epoch;        /* of which this is true; jst_process->epoch changes before anything else is wanted */

@@ -6,16 +6,10 @@
 #define NAPI_VERSION 6
 #include <node_api.h>
 
-#include <errno.h>
-#include <limits.h>
-#include <linux/futex.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
+#include "addon_watch.h"
 #include "jstrace.h"
 #include "named.h"
 
@@ -31,7 +25,7 @@ struct instance {
 	double values[FIELDS + 1];
 	char *text;                  /* room for one event's strings */
 	size_t text_size;
-	struct watch *watch;
+	bool watched;                /* watch() was called */
 };
 
 /* Fields by position: what a stub in JavaScript passes. */
@@ -40,7 +34,7 @@ struct layout {
 	const struct jst_site_record *record;
 	uint32_t epoch, users, count, string_room;
 	struct jst_string name, field[FIELDS];
-	char text[NAME_ROOM + FIELDS * (JST_MAX_FIELD_NAME + 1)];
+	char text[FIELDS * (JST_MAX_FIELD_NAME + 1)];
 	uint64_t described;          /* the types of probe; all ones: none yet */
 	struct jst_probe probe;
 	struct jst_named_cache cache;
@@ -254,20 +248,21 @@ static napi_value fire_named(napi_env env, napi_callback_info info)
 	char name[NAME_ROOM], keys[FIELDS][JST_MAX_FIELD_NAME + 5];
 	struct jst_string field[FIELDS];
 	uint64_t words[JST_MAX_SITE_WORDS], types = 0, *at = words;
-	uint32_t fields = 0, index = 0;
+	uint32_t fields = 0;
 	struct jst_probe probe;
+	int32_t index = -1;
 
 	napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
-	napi_get_value_string_utf8(env, arguments[1], name, sizeof(name), &length);
+	napi_get_value_int32(env, arguments[0], &index);
+	const struct jst_site_record *record = index >= 0 ? jst_named_at((uint32_t)index) : NULL;
 	const uint32_t epoch = number_of(env, arguments[2]);
 	const size_t room = room_for(number_of(env, arguments[3]));
-	int32_t known = -1;
 
 	if (stale(epoch))
 		return boolean(env, true);
-
-	napi_get_value_int32(env, arguments[0], &known);
-	if (!length || length > JST_MAX_PROBE_NAME || memchr(name, 0, length) || !make_room(instance, room))
+	if (!record)
+		napi_get_value_string_utf8(env, arguments[1], name, sizeof(name), &length);
+	if ((!record && (!length || length > JST_MAX_PROBE_NAME || memchr(name, 0, length))) || !make_room(instance, room))
 		return undefined(env);
 	char *text = instance->text;
 
@@ -286,12 +281,9 @@ static napi_value fire_named(napi_env env, napi_callback_info info)
 		field[fields] = (struct jst_string){ keys[fields], (uint32_t)key };
 		types |= (uint64_t)type << (4 * fields++);
 	}
-	if (known >= 0) {
-		const struct jst_site_record *record = jst_named_site(name, length, &index);
-
-		describe(&probe, (struct jst_string){ name, (uint32_t)length }, field, fields, types);
-		if (record)
-			jst_named_fire(record, NULL, &probe, types, words, epoch, take_lost(instance));
+	if (record) {
+		describe(&probe, jst_site_name(record), field, fields, types);
+		jst_named_fire(record, NULL, &probe, types, words, epoch, take_lost(instance));
 		return undefined(env);
 	}
 
@@ -391,7 +383,7 @@ static napi_value renew(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
-/* layout(name, epoch, stringSize, fields): [numbers, mixed, renew] for just these fields, in this order; undefined: cannot be had. */
+/* layout(site, epoch, stringSize, fields): [numbers, mixed, renew] for just these fields, in this order; undefined: cannot be had. */
 static napi_value make_layout(napi_env env, napi_callback_info info)
 {
 	napi_value arguments[4], result = NULL, field = NULL;
@@ -403,16 +395,15 @@ static napi_value make_layout(napi_env env, napi_callback_info info)
 	if (!layout)
 		return undefined(env);
 	char *at = layout->text;
-	uint32_t fields = 0, index = 0;
+	uint32_t fields = 0;
 
-	napi_get_value_string_utf8(env, arguments[0], at, NAME_ROOM, &length);
 	layout->instance = instance;
-	layout->record = jst_named_site(at, length, &index);
-	layout->name = (struct jst_string){ at, (uint32_t)length };
+	layout->record = jst_named_at(number_of(env, arguments[0]));
+	if (layout->record)
+		layout->name = jst_site_name(layout->record);
 	layout->epoch = number_of(env, arguments[1]);
 	layout->string_room = (uint32_t)room_for(number_of(env, arguments[2]));
 	layout->described = UINT64_MAX;
-	at += length + 1;
 	napi_get_array_length(env, arguments[3], &fields);
 	bool whole = true; /* nothing can be had in a worker that is being ended */
 
@@ -447,105 +438,19 @@ static napi_value make_layout(napi_env env, napi_callback_info info)
 	return whole ? result : undefined(env);
 }
 
-/* ---- being told of changes ---- */
+/* ---- watching ---- */
 
-/* A thread that sleeps until the sessions change, and a function to call then. */
-struct watch {
-	napi_threadsafe_function changed;
-	pthread_t thread;
-	pid_t pid;                   /* whose the thread is: a child that forked has none */
-	uint32_t seen;               /* the epoch that needs no call any more */
-	_Atomic bool stop;
-};
-
-static void *look_out(void *argument)
-{
-	struct watch *watch = argument;
-
-	while (!atomic_load_explicit(&watch->stop, memory_order_acquire)) { /* pairs with end_watch() */
-		const uint32_t epoch = atomic_load_explicit(&jst_process->epoch, memory_order_acquire);
-
-		if (epoch == watch->seen) {
-			syscall(SYS_futex, &jst_process->epoch, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, epoch, NULL, NULL, 0);
-			continue;
-		}
-		watch->seen = epoch;
-		if (napi_call_threadsafe_function(watch->changed, NULL, napi_tsfn_nonblocking) == napi_closing)
-			break;
-	}
-	return NULL;
-}
-
-/* The thread may be on its way to sleep: it is woken again and again, whatever signals there are meanwhile, for it uses what is freed here. */
-static void end_watch(void *argument)
-{
-	struct instance *instance = argument;
-	struct watch *watch = instance->watch;
-	struct timespec pause = { 0, 100000 };
-
-	if (watch->pid != getpid())
-		return;
-	atomic_store_explicit(&watch->stop, true, memory_order_release);
-	for (;;) {
-		syscall(SYS_futex, &jst_process->epoch, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX, NULL, NULL, 0);
-		if (pthread_tryjoin_np(watch->thread, NULL) != EBUSY)
-			break;
-		nanosleep(&pause, NULL);
-	}
-	napi_release_threadsafe_function(watch->changed, napi_tsfn_abort);
-	instance->watch = NULL;
-	free(watch);
-}
-
-static bool start_thread(struct watch *watch)
-{
-	enum { STACK = 128 << 10 };
-	pthread_attr_t attributes;
-	sigset_t all, old;
-
-	sigfillset(&all);
-	if (pthread_attr_init(&attributes))
-		return false;
-	pthread_attr_setstacksize(&attributes, STACK);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	int error = pthread_create(&watch->thread, &attributes, look_out, watch);
-
-	/* Thread-local storage may want more. */
-	if (error) {
-		pthread_attr_setstacksize(&attributes, 16 * STACK);
-		error = pthread_create(&watch->thread, &attributes, look_out, watch);
-	}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attributes);
-	return !error;
-}
-
-/* watch(function): calls it from the event loop after each change of the sessions, without keeping the loop alive. Once an environment. */
+/* watch(function): calls it from the event loop after each change of the sessions, without keeping the loop alive. Once an environment; false: not again, or there is no thread for it. */
 static napi_value start_watch(napi_env env, napi_callback_info info)
 {
-	napi_value function, name;
+	napi_value function = NULL;
 	size_t count = 1;
 	struct instance *instance = instance_of(env);
-	struct watch *watch = instance->watch ? NULL : calloc(1, sizeof(*watch));
 
 	napi_get_cb_info(env, info, &count, &function, NULL, NULL);
-	napi_create_string_utf8(env, "jstrace", NAPI_AUTO_LENGTH, &name);
-	if (!watch)
+	if (instance->watched || !addon_watch(env, function))
 		return boolean(env, false);
-	if (napi_create_threadsafe_function(env, function, NULL, name, 1, 1, NULL, NULL, NULL, NULL, &watch->changed) != napi_ok) {
-		free(watch);
-		return boolean(env, false);
-	}
-	napi_unref_threadsafe_function(env, watch->changed);
-	watch->pid = getpid();
-	watch->seen = atomic_load_explicit(&jst_process->epoch, memory_order_acquire);
-	if (!start_thread(watch)) {
-		napi_release_threadsafe_function(watch->changed, napi_tsfn_abort);
-		free(watch);
-		return boolean(env, false);
-	}
-	instance->watch = watch;
-	napi_add_env_cleanup_hook(env, end_watch, instance);
+	instance->watched = true;
 	return boolean(env, true);
 }
 

@@ -50,8 +50,7 @@ function compile() {
 	const folders = ['runtime', 'libjstrace'].map((name) => path.join(sources, name));
 
 	run(cc, ['-shared', '-std=gnu11', '-D_GNU_SOURCE', '-O2', '-g', '-fPIC', '-fno-plt', '-fvisibility=hidden', '-pthread', ...folders.map((folder) => `-I${folder}`), '-isystem', headers,
-		'-Wl,-z,nodelete', '-Wl,-z,now', `-Wl,--version-script=${path.join(__dirname, 'addon.map')}`, '-o', path.join(__dirname, 'jstrace.node'), path.join(__dirname, 'addon.c'),
-		...folders.flatMap((folder) => filesOf(folder, /\.c$/))]);
+		'-Wl,-z,nodelete', '-Wl,-z,now', `-Wl,--version-script=${path.join(__dirname, 'addon.map')}`, '-o', path.join(__dirname, 'jstrace.node'), ...[__dirname, ...folders].flatMap((folder) => filesOf(folder, /\.c$/))]);
 }
 
 if (process.argv[2] === '--vendor') {

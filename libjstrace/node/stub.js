@@ -158,7 +158,7 @@ function whole(site, wanted, named, lose) {
  * @returns {{wanted: Wanted, fire: (payload: unknown) => unknown, renew: (epoch: number) => void}}
  */
 function makeStub(addon, site, wanted, lose) {
-	const layout = wanted.all || site.at < 0 ? undefined : addon.layout(site.name, wanted.epoch, wanted.stringSize, wanted.fields);
+	const layout = wanted.all || site.at < 0 ? undefined : addon.layout(site.at, wanted.epoch, wanted.stringSize, wanted.fields);
 
 	if (!layout)
 		return whole(site, wanted, addon.named, lose);
