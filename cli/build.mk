@@ -14,7 +14,7 @@ $(B)/library/%.jst: cli/library/%.jst
 	$(Q)cp $< $@
 
 # What hosts scripts in JavaScript, with the files that it shares with the package for Node.js.
-node-shared := $(addprefix libjstrace/node/,trace_object.js remote_folder.js)
+node-shared := $(addprefix libjstrace/node/,pattern.js trace_object.js remote_folder.js)
 node-host := $(patsubst cli/%,$(B)/%,$(wildcard cli/node/*.js)) $(patsubst libjstrace/%,$(B)/%,$(node-shared))
 $(B)/node/%.js: cli/node/%.js
 	@mkdir -p $(@D)

@@ -1,15 +1,7 @@
 'use strict';
 /*
- * Patterns of a script: what they match, and how they are said in jstrace's own language. Only * means something in them, any run of characters.
+ * Patterns of a script, as they are said in jstrace's own language; pattern.js knows what they match. Only * means something in them, any run of characters.
  */
-
-/**
- * @param {string} pattern
- * @returns {RegExp} that holds for names that match
- */
-function expression(pattern) {
-	return new RegExp(`^${pattern.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')).join('[^]*')}$`);
-}
 
 /*
  * Without a * it is a literal. With one, what the language cannot write in a pattern becomes a ?, so that more may come than is wanted; handlers are chosen by expression(). A ? is one character, of which one beyond the BMP is two here.
@@ -36,4 +28,4 @@ function program(patterns) {
 	return all.length ? `${[...new Set(all)].join(', ')} { if (has(__json)) { emit(__json); } else { emit; } }` : 'process:attach { }';
 }
 
-module.exports = { expression, program };
+module.exports = { program };

@@ -3,7 +3,7 @@
  * The handlers of a script: exports['pattern'], and traces.on() of exports.local. For an event all that match are called, in the order of their definition.
  */
 
-const { expression } = require('./program.js');
+const expression = require('./pattern.js');
 
 const CACHED_MAX = 10000; /* names whose handlers are remembered */
 

@@ -9,6 +9,7 @@ const addon = require('./addon.js');
 
 const { setImmediate } = require('timers');
 
+const expression = require('./pattern.js');
 const { makeStub, same } = require('./stub.js');
 
 const SITES = 4096; // names that are remembered; others are found anew at each event
@@ -152,30 +153,21 @@ function trace(name, object) {
  */
 function probe(name) {
 	const site = siteOf(name);
-	const at = site.at;
 	/* One without a place, too long or too many, goes by the gate. */
-	const fire = at < 0
-		? function probe(object) {
-			if (gate[0] !== 0) {
-				try {
-					hot(site, object);
-				} catch {
-					values[LOST]++;
-				}
+	const [watched, at] = site.at < 0 ? [gate, 0] : [words, site.at];
+
+	function fire(object) {
+		if (watched[at] !== 0) {
+			try {
+				hot(site, object);
+			} catch {
+				values[LOST]++;
 			}
 		}
-		: function probe(object) {
-			if (words[at] !== 0) {
-				try {
-					hot(site, object);
-				} catch {
-					values[LOST]++;
-				}
-			}
-		};
+	}
 
 	Object.defineProperty(fire, 'name', { value: site.name });
-	Object.defineProperty(fire, 'enabled', { get: at < 0 ? () => gate[0] !== 0 : () => words[at] !== 0, enumerable: true });
+	Object.defineProperty(fire, 'enabled', { get: () => watched[at] !== 0, enumerable: true });
 	return fire;
 }
 
@@ -227,8 +219,7 @@ function tell(site, payload) {
  * @returns {() => void} ends it
  */
 function subscribe(pattern, fn) {
-	const source = String(pattern).split('*').map((part) => part.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')).join('.*');
-	const subscriber = { matches: new RegExp(`^${source}$`, 's'), fn };
+	const subscriber = { matches: expression(String(pattern)), fn };
 
 	subscribers.add(subscriber);
 	listenAll();

@@ -6,11 +6,6 @@ const { trace } = require('./core.js');
 
 module.exports = trace;
 
-/* Whoever starts a process so lets its user run code in it. */
-if (process.env.JSTRACE_REMOTE === '1' && require('worker_threads').isMainThread) {
-	try {
-		require('./remote.js').listen();
-	} catch (error) {
-		process.stderr.write(`jstrace: JSTRACE_REMOTE=1: ${error.message}\n`);
-	}
-}
+/* Whoever starts a process so lets its user run code in it. Else not even the module is loaded. */
+if (process.env.JSTRACE_REMOTE === '1')
+	require('./remote.js').listen();

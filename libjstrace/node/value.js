@@ -192,7 +192,11 @@ class Writer {
 	properties(object) {
 		const parts = [];
 
-		for (const key of this.seen < PROPERTIES ? keysOf(object, this.lose) : ['']) {
+		if (this.seen >= PROPERTIES) {
+			this.lose();
+			return '{}';
+		}
+		for (const key of keysOf(object, this.lose)) {
 			if (++this.seen > PROPERTIES || this.left < 6) {
 				this.lose();
 				break;
