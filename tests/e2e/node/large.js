@@ -3,6 +3,7 @@
  * Fires probes with what would take very long to read to its end, once somebody watches, and tells how much was read of what can count that.
  */
 const trace = require('../../../libjstrace/node');
+const whenWatched = require('./when_watched.js');
 
 let reads = 0;
 const counted = (target) => new Proxy(target, { get(object, key) { reads++; return object[key]; } });
@@ -17,13 +18,9 @@ const events = [
 ];
 const watched = trace.probe('large:last');
 
-const timer = setInterval(() => {
-	if (!watched.enabled)
-		return;
-	clearInterval(timer);
+whenWatched(watched, () => {
 	for (const [name, payload] of events)
 		trace(name, payload);
 	console.log(`reads ${reads}`);
 	watched();
-}, 2);
-console.log('ready');
+});

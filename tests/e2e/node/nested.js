@@ -4,6 +4,7 @@
  */
 const vm = require('vm');
 const trace = require('../../../libjstrace/node');
+const whenWatched = require('./when_watched.js');
 
 const watched = trace.probe('nested:last');
 const deepest = trace.probe('nested:deep');
@@ -63,10 +64,4 @@ function fire() {
 	}, 50);
 }
 
-const timer = setInterval(() => {
-	if (!watched.enabled)
-		return;
-	clearInterval(timer);
-	fire();
-}, 2);
-console.log('ready');
+whenWatched(watched, fire);

@@ -3,6 +3,7 @@
  * Fires probes with whatever may be given to one, once somebody watches, and ends. What trace() throws is told, and so what it took.
  */
 const trace = require('../../../libjstrace/node');
+const whenWatched = require('./when_watched.js');
 
 const cyclic = { name: 'loop' };
 cyclic.self = cyclic;
@@ -66,10 +67,4 @@ function fire() {
 	console.log(`thrown ${thrown}`);
 }
 
-const timer = setInterval(() => {
-	if (!watched.enabled)
-		return;
-	clearInterval(timer);
-	fire();
-}, 2);
-console.log('ready');
+whenWatched(watched, fire);
