@@ -19,6 +19,7 @@
 #include "gather.h"
 #include "messages.h"
 #include "open.h"
+#include "pace.h"
 #include "privileges.h"
 #include "record.h"
 #include "report.h"
@@ -27,10 +28,7 @@
 #include "times.h"
 
 enum {
-	POLL_FAST_MS = 1,   /* how often rings are read while one is filling */
-	POLL_QUIET_MS = 4,  /* … and at least, where --delay says less, when nothing has come for long … */
-	QUIET_PARTS = 250,  /* … which is that many times as long; waking up costs more than reading */
-	STOP_MS = 10,       /* … and while targets stop */
+	STOP_MS = 10,       /* how often is looked while targets stop */
 	GRACE_MS = 500,     /* how long the first targets that are loaded wait for the others, to start side by side */
 	FLIP_MS = 1000,
 };
@@ -57,8 +55,7 @@ struct trace {
 	int64_t *cleared;        /* one an aggregation: what rate() counts from, ns; 0: from started */
 	enum pending *pending;   /* one an aggregation: what the clause that runs asked for */
 	int64_t *tick_due;       /* one a special, ns */
-	int64_t gather_due;
-	int64_t heard;           /* when the last record was read, ns */
+	struct pace pace;        /* of reading the rings */
 	int64_t end_due;         /* --duration */
 	uint32_t attached;       /* processes in all */
 	int exit_code;           /* what exit() asked for; -1: nothing */
@@ -178,32 +175,21 @@ static void take_closed(struct trace *trace, struct target *target)
 }
 
 /* While the output takes no more, what is printed stays in the rings, which count what they cannot take. */
-static bool gather_now(struct trace *trace)
+static void gather_now(struct trace *trace)
 {
-	bool filling = false;
+	bool heard = false, filling = false;
 
-	if (trace->compiled->prints && !output_waits(trace->output) && gather_pass(trace->gather, trace->crew.targets, trace->output, &filling))
-		trace->heard = times_now();
-	return filling;
-}
-
-/* A short delay is kept while records come, and given up bit by bit in silence: what comes then is late by a small part of the time that it was awaited. */
-static int64_t delay_of(const struct trace *trace, int64_t now)
-{
-	const int64_t delay = trace->options->delay, silence = (now - trace->heard) / QUIET_PARTS;
-
-	return delay >= silence || delay >= POLL_QUIET_MS * TIMES_MS ? delay : times_earlier(silence, POLL_QUIET_MS * TIMES_MS);
+	if (!trace->compiled->prints)
+		return;
+	if (!output_waits(trace->output))
+		heard = gather_pass(trace->gather, trace->crew.targets, trace->output, &filling);
+	pace_read(&trace->pace, times_now(), heard, filling);
 }
 
 static void gather(struct trace *trace)
 {
-	if (!trace->compiled->prints || trace->crew.now < trace->gather_due)
-		return;
-
-	const bool filling = gather_now(trace);
-	const int64_t now = times_now();
-
-	trace->gather_due = now + (filling ? times_earlier(POLL_FAST_MS * TIMES_MS, trace->options->delay) : delay_of(trace, now));
+	if (trace->crew.now >= trace->pace.due)
+		gather_now(trace);
 }
 
 static void wait_until(struct trace *trace, int64_t until)
@@ -236,7 +222,7 @@ static void take_snapshot(struct trace *trace)
 	}
 	trace->snapshot = crew->now;
 	while (flipping(trace) && crew->now < deadline) {
-		wait_until(trace, trace->compiled->prints ? times_earlier(deadline, trace->gather_due) : deadline);
+		wait_until(trace, trace->compiled->prints ? times_earlier(deadline, trace->pace.due) : deadline);
 		gather(trace); /* one that is slow to answer must not make the others lose for want of room */
 	}
 	for (struct target *target = crew->targets; target; target = target->next) {
@@ -435,7 +421,7 @@ static int64_t next_time(const struct trace *trace)
 	for (uint32_t i = 0; i < trace->compiled->special_count; i++)
 		next = times_earlier(next, trace->tick_due[i]);
 	if (trace->compiled->prints && trace->crew.targets)
-		next = times_earlier(next, trace->gather_due);
+		next = times_earlier(next, trace->pace.due);
 	if (trace->first_wave && trace->loaded)
 		next = times_earlier(next, trace->crew.now < trace->loaded + GRACE_MS * TIMES_MS ? trace->loaded + GRACE_MS * TIMES_MS : TIMES_NEVER);
 	return next;
@@ -578,7 +564,7 @@ static bool make_program(struct trace *trace)
 
 int trace_run(const struct options *options, struct compiled *compiled, struct output *output)
 {
-	struct trace trace = { .options = options, .compiled = compiled, .output = output, .exit_code = -1, .end_due = TIMES_NEVER, .first_wave = true };
+	struct trace trace = { .options = options, .compiled = compiled, .output = output, .exit_code = -1, .end_due = TIMES_NEVER, .first_wave = true, .pace = { .delay = options->delay } };
 	int code = 2;
 
 	if (!prepare(&trace))
