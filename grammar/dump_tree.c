@@ -8,10 +8,10 @@
  *       start[…]       : time of the sibling probe, monotonic time
  *         id           : field, any type
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
+#include "vm.h"
 
 static void dump_expression(const struct expression *expression, int indent, FILE *out);
 
@@ -131,16 +131,12 @@ static void dump_list(const struct arguments *list, int indent, FILE *out)
 	}
 }
 
-/* With as many digits as it takes to read the same number again: 0.99, not 0.98999999999999999. */
 static int dump_number(double number, FILE *out)
 {
-	char text[32];
-	int digits = 15;
+	const struct jst_value value = jst_value_double(number);
+	char text[JST_VALUE_TEXT];
 
-	do
-		snprintf(text, sizeof(text), "%.*g", digits, number);
-	while (digits++ < 17 && strtod(text, NULL) != number);
-	return fprintf(out, "%s", text);
+	return (int)fwrite(text, 1, jst_value_text(&value, text), out);
 }
 
 /* The node itself, without what is below it; returns its columns. */
