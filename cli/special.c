@@ -204,8 +204,7 @@ void special_watch(struct specials *special, const struct results *totals, int64
 void special_run(struct specials *special, uint32_t clause, const char *name, const struct special_event *event,
                  void (*execute)(void *context, const struct record *record, const struct record_source *source), void *context)
 {
-	const uint16_t clauses[1] = { (uint16_t)clause };
-	struct jst_binding binding = { .probe = { .name = string_of(name) }, .clauses = 1, .clause = clauses, .field = special->fields };
+	struct jst_binding binding = { .probe = { .name = string_of(name) }, .field = special->fields };
 	uint64_t words[3] = { 0 };
 
 	if (event) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "install.h"
+#include "plan.h"
 
 void *jst_install_room(struct jst_installed *installed, size_t size)
 {
@@ -48,25 +49,27 @@ struct jst_bound *jst_install_bind(struct jst_installed *installed, const struct
 	if (!clauses)
 		return NULL;
 
+	/* In the arena, since the stack may be a signal's, too small for all there might be. */
+	uint16_t *clause = jst_install_room(installed, clauses * sizeof(uint16_t));
 	size_t text = probe->name.length + probe->file.length;
 
 	for (uint32_t i = 0; i < probe->fields; i++)
 		text += probe->field[i].name.length;
-
-	struct jst_bound *bound = jst_install_room(installed, sizeof(*bound) + clauses * sizeof(uint16_t) + fields * sizeof(struct jst_field_binding) + text);
+	if (clause)
+		jst_probe_clauses(program, probe->name, clause);
+	const size_t plans = clause ? jst_plan_size(program, clause, clauses) : 0;
+	struct jst_bound *bound = clause ? jst_install_room(installed, sizeof(*bound) + plans + fields * sizeof(struct jst_field_binding) + text) : NULL;
 
 	if (!bound) {
 		*full = true;
 		return NULL;
 	}
-	uint16_t *clause = (uint16_t *)(bound + 1);
-	struct jst_field_binding *field = (struct jst_field_binding *)(clause + clauses);
+	struct jst_field_binding *field = (struct jst_field_binding *)((char *)(bound + 1) + plans);
 	char *at = (char *)(field + fields);
 
-	*bound = (struct jst_bound){ .binding = { .probe = *probe, .clauses = clauses, .clause = clause, .field = field } };
+	*bound = (struct jst_bound){ .binding = { .probe = *probe, .field = field } };
 	struct jst_binding *binding = &bound->binding;
 
-	jst_probe_clauses(program, probe->name, clause); /* matched once more: the stack may be a signal's, too small for all there might be */
 	binding->probe.name = copy_string(&at, probe->name);
 	binding->probe.file = copy_string(&at, probe->file);
 	for (uint32_t i = 0; i < probe->fields; i++)
@@ -74,6 +77,7 @@ struct jst_bound *jst_install_bind(struct jst_installed *installed, const struct
 	binding->prefix = jst_probe_prefix(binding->probe.name);
 	binding->probename = jst_probe_last(binding->probe.name);
 	jst_probe_bind_fields(program, &binding->probe, field);
+	jst_plan_make(program, binding, clause, clauses, bound + 1);
 	describe_site(installed, binding);
 	return bound;
 }

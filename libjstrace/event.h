@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 
 #include "install.h"
+#include "plan.h"
 #include "thread.h"
 
 #if defined(__SSE2__)
@@ -53,9 +54,18 @@ static inline void jst_event_claim(struct jst_installed *installed, struct jst_t
 
 static inline void jst_event_run(struct jst_installed *installed, struct jst_thread *thread, const struct jst_binding *binding, const uint64_t *words)
 {
+	if (!jst_plan_passes(binding, words))
+		return;
 	if (__builtin_expect(thread->claimed[installed->index] != installed->serial, 0))
 		jst_event_claim(installed, thread);
-	jst_session_event(&installed->run, &thread->runner, binding, words);
+	if (__builtin_expect(!(binding->flags & JST_BINDING_DOUBLES), 1)) {
+		jst_session_run(&installed->run, &thread->runner, binding, words);
+		return;
+	}
+	const unsigned floating = jst_event_keep_floating();
+
+	jst_session_run(&installed->run, &thread->runner, binding, words);
+	jst_event_restore_floating(floating);
 }
 
 #endif

@@ -20,6 +20,7 @@
 
 #include "hash.h"
 #include "memfd.h"
+#include "plan.h"
 #include "quiesce.h"
 #include "raw.h"
 #include "sample.h"
@@ -279,7 +280,8 @@ struct jst_installed *jst_install_prepare(const struct jst_message_load *load, v
 		return NULL;
 	}
 
-	const uint64_t room = sizeof(struct jst_installed) + (uint64_t)jst_sites_end() * (BINDING_ROOM + jst_program_count(program, JST_SECTION_FIELDS) * 2) + ARENA_ROOM;
+	const uint64_t each = BINDING_ROOM + jst_program_count(program, JST_SECTION_FIELDS) * sizeof(struct jst_field_binding) + jst_program_count(program, JST_SECTION_CLAUSES) * sizeof(uint16_t) + jst_plan_most(program);
+	const uint64_t room = sizeof(struct jst_installed) + jst_sites_end() * each + ARENA_ROOM;
 	const uint64_t self_size = (room + 4095) & ~UINT64_C(4095);
 	struct jst_installed *installed = map_private(self_size);
 

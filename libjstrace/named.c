@@ -212,7 +212,6 @@ __attribute__((noinline)) void jst_named_fire(const struct jst_site_record *reco
 
 	if (!thread)
 		return;
-	const unsigned floating = jst_event_keep_floating();
 	uint64_t hash = 0;
 
 	for (; watchers; watchers &= watchers - 1) {
@@ -229,6 +228,5 @@ __attribute__((noinline)) void jst_named_fire(const struct jst_site_record *reco
 		if (__builtin_expect(lost != 0, 0))
 			jst_slot_lose_many(&installed->run.memory.slots[thread->runner.slot], JST_LOSS_VALUES, lost);
 	}
-	jst_event_restore_floating(floating);
 	jst_thread_leave(thread);
 }

@@ -24,7 +24,6 @@ void jst_probe_dispatch(const uint64_t *words, const struct jst_site_record *rec
 
 	if (!thread)
 		return;
-	const unsigned floating = jst_event_keep_floating();
 
 	for (; watchers; watchers &= watchers - 1) {
 		struct jst_installed *installed = jst_event_session((unsigned)__builtin_ctz(watchers));
@@ -36,7 +35,6 @@ void jst_probe_dispatch(const uint64_t *words, const struct jst_site_record *rec
 		if (bound)
 			jst_event_run(installed, thread, &bound->binding, words);
 	}
-	jst_event_restore_floating(floating);
 	jst_thread_leave(thread);
 }
 
@@ -83,7 +81,6 @@ __attribute__((noinline)) static void fire(uint32_t watchers, const char *name, 
 	if (!thread)
 		return;
 	const uint64_t hash = jst_table_hash(probe.name, probe.field, probe.fields);
-	const unsigned floating = jst_event_keep_floating();
 
 	for (; watchers; watchers &= watchers - 1) {
 		struct jst_installed *installed = jst_event_session((unsigned)__builtin_ctz(watchers));
@@ -92,7 +89,6 @@ __attribute__((noinline)) static void fire(uint32_t watchers, const char *name, 
 		if (binding)
 			jst_event_run(installed, thread, binding, words);
 	}
-	jst_event_restore_floating(floating);
 	jst_thread_leave(thread);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hash.h"
+#include "plan.h"
 
 enum { PROBES = 16 };
 
@@ -45,10 +46,9 @@ static const struct jst_binding *make_unkept(const struct jst_installed *install
 		.probe = *probe,
 		.prefix = jst_probe_prefix(probe->name),
 		.probename = jst_probe_last(probe->name),
-		.clauses = clauses,
-		.clause = unkept->clause,
 		.field = unkept->field,
 	};
+	jst_plan_make_plain(installed->run.program, &unkept->binding, unkept->clause, clauses, unkept->plan);
 	return &unkept->binding;
 }
 

@@ -12,6 +12,7 @@
 struct jst_unkept {
 	struct jst_binding binding;
 	uint16_t clause[JST_MAX_CLAUSES];
+	struct jst_plan plan[JST_MAX_CLAUSES];
 	struct jst_field_binding field[JST_MAX_FIELDS];
 };
 

@@ -16,7 +16,7 @@
 
 #include "install.h"
 
-static __thread struct jst_thread *own __attribute__((tls_model("initial-exec")));
+__thread struct jst_thread *jst_thread_own __attribute__((tls_model("initial-exec")));
 
 static struct jst_thread *take(void)
 {
@@ -67,7 +67,7 @@ static int32_t living_tid(void)
 
 static struct jst_thread *acquire(void)
 {
-	struct jst_thread *seen = __atomic_load_n(&own, __ATOMIC_RELAXED);
+	struct jst_thread *seen = __atomic_load_n(&jst_thread_own, __ATOMIC_RELAXED);
 	const int32_t tid = living_tid();
 	struct jst_thread *thread = tid ? take() : NULL;
 
@@ -82,7 +82,7 @@ static struct jst_thread *acquire(void)
 	memset(thread->claimed, 0, sizeof(thread->claimed));
 	atomic_store_explicit(&thread->frame, UINTPTR_MAX, memory_order_relaxed);
 	atomic_store_explicit(&thread->tid, thread->runner.tid, memory_order_release); /* pairs with jst_thread_reap() */
-	if (__atomic_compare_exchange_n(&own, &seen, thread, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+	if (__atomic_compare_exchange_n(&jst_thread_own, &seen, thread, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
 		/* Pairs with jst_thread_reap(), which leaves others alone: between this record and a signal handler's it could not tell which one is in use. */
 		atomic_store_explicit(&thread->state, JST_THREAD_USED, memory_order_release);
 		return thread;
@@ -99,7 +99,7 @@ static bool mine(const struct jst_thread *thread)
 
 bool jst_thread_inside(void)
 {
-	const struct jst_thread *thread = __atomic_load_n(&own, __ATOMIC_RELAXED);
+	const struct jst_thread *thread = __atomic_load_n(&jst_thread_own, __ATOMIC_RELAXED);
 
 	return jst_process && mine(thread) && (atomic_load_explicit(&thread->sequence, memory_order_relaxed) & 1);
 }
@@ -159,38 +159,32 @@ static void count_torn(const struct jst_thread *thread)
 	}
 }
 
-struct jst_thread *jst_thread_enter(uintptr_t frame, uint32_t watchers)
+struct jst_thread *jst_thread_enter_slowly(uintptr_t frame, uint32_t watchers)
 {
-	struct jst_thread *thread = __atomic_load_n(&own, __ATOMIC_RELAXED);
+	struct jst_thread *thread = __atomic_load_n(&jst_thread_own, __ATOMIC_RELAXED);
 
-	if (__builtin_expect(!mine(thread), 0)) {
+	if (!mine(thread)) {
 		thread = acquire();
 		if (!thread) {
 			atomic_fetch_add_explicit(&jst_process->threads_refused, 1, memory_order_relaxed);
 			return NULL;
 		}
 	}
+	const uint64_t sequence = atomic_load_explicit(&thread->sequence, memory_order_relaxed);
 
-	uint64_t sequence = atomic_load_explicit(&thread->sequence, memory_order_relaxed);
-	bool torn = false;
-
-	if (__builtin_expect(sequence & 1, 0)) {
-		if (!abandoned(atomic_load_explicit(&thread->frame, memory_order_relaxed), frame)) {
-			count_nested(thread, watchers);
-			return NULL;
-		}
-		sequence++;
-		torn = true;
+	if (!(sequence & 1))
+		return jst_thread_enter(frame, watchers);
+	if (!abandoned(atomic_load_explicit(&thread->frame, memory_order_relaxed), frame)) {
+		count_nested(thread, watchers);
+		return NULL;
 	}
-	/* The frame before the sequence, so that a signal handler's siglongjmp() never leaves an odd one without it; and behind, since an event of such a handler, still outside here, has taken it away. */
+	/* As in jst_thread_enter(), from the odd sequence that the event which was left has left behind to the next one. */
 	atomic_store_explicit(&thread->frame, frame, memory_order_relaxed);
 	atomic_signal_fence(memory_order_seq_cst);
-	/* Odd, and another than before. Pairs with membarrier and the acquire in quiesce.c; the barrier keeps the loads of the event behind it. */
-	atomic_store_explicit(&thread->sequence, sequence + 1, memory_order_relaxed);
+	atomic_store_explicit(&thread->sequence, sequence + 2, memory_order_relaxed);
 	atomic_signal_fence(memory_order_seq_cst);
 	atomic_store_explicit(&thread->frame, frame, memory_order_relaxed);
-	if (__builtin_expect(torn, 0))
-		count_torn(thread);
+	count_torn(thread);
 	return thread;
 }
 

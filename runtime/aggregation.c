@@ -23,9 +23,6 @@ static const uint8_t shapes[JST_AGGREGATIONS] = {
 #undef AGGREGATION
 };
 
-/* Aggregations without keys below this index have a place of their own in the bank. */
-enum { PLAIN = sizeof(((struct jst_bank *)0)->plain) / sizeof(jst_ref) };
-
 static uint32_t state_size(const struct jst_update *update, enum jst_shape shape)
 {
 	const uint32_t string_words = (update->memory->header->string_size + 7) / 8;
@@ -74,7 +71,7 @@ static __attribute__((noinline)) struct jst_cell *find_cell(const struct jst_upd
 		}
 	}
 	struct jst_cell *cell = jst_cell_find(update->memory, update->slot, update->bank, update->index, update->scratch, size, count, state_size(update, shape));
-	if (!count && cell && update->index < PLAIN)
+	if (!count && cell && update->index < JST_PLAIN_CELLS)
 		atomic_store_explicit(&update->bank->plain[update->index], jst_memory_ref(update->memory, cell), memory_order_relaxed);
 	return cell;
 }
@@ -83,7 +80,7 @@ static inline struct jst_cell *find_fast(const struct jst_update *update, const 
 {
 	const uint32_t count = update->decl->keys;
 
-	if (!count && update->index < PLAIN) {
+	if (!count && update->index < JST_PLAIN_CELLS) {
 		const jst_ref ref = atomic_load_explicit(&update->bank->plain[update->index], memory_order_relaxed);
 		return ref ? jst_memory_at(update->memory, ref) : NULL;
 	}

@@ -3,16 +3,6 @@
  */
 #include "aggregation_state.h"
 
-static inline void range_update(struct jst_range_state *range, int64_t value)
-{
-	const uint64_t ordered = (uint64_t)value ^ 1ULL << 63;
-
-	if (ordered > jst_word_load(&range->greatest))
-		jst_word_store(&range->greatest, ordered);
-	if (~ordered > jst_word_load(&range->least))
-		jst_word_store(&range->least, ~ordered);
-}
-
 static jst_ref add_row(const struct jst_update *update, const struct jst_cell *owner, unsigned bits, uint32_t block, bool negative)
 {
 	/* The fields after the header in one word, as struct jst_histogram_row has them. */
@@ -60,7 +50,7 @@ static __attribute__((noinline)) void update_any(const struct jst_update *update
 		rows[index >> bits] = add_row(update, cell, bits, index >> bits, negative);
 	if (!rows || !rows[index >> bits])
 		return;
-	range_update(&state->range, whole);
+	jst_range_update(&state->range, whole);
 	jst_sum_add(&state->range.sum, whole); /* what the buckets hold, so that the mean lies between the least and the greatest */
 	if (value.kind == JST_DOUBLE && whole == 0 && value.d != 0)
 		jst_slot_lose(update->slot, JST_LOSS_FRACTIONS);
@@ -69,20 +59,8 @@ static __attribute__((noinline)) void update_any(const struct jst_update *update
 
 void jst_histogram_update(const struct jst_update *update, struct jst_cell *cell, struct jst_value value)
 {
-	struct jst_histogram_state *state = jst_cell_state(cell);
-	const unsigned bits = jst_histogram_bits(update->decl);
-
-	if (__builtin_expect(value.kind == JST_INT && value.i >= 0, 1)) {
-		const uint32_t index = jst_histogram_index(bits, (uint64_t)value.i);
-		const jst_ref row = state->row[index >> bits];
-		if (__builtin_expect(row != 0, 1)) {
-			range_update(&state->range, value.i);
-			jst_sum_add(&state->range.sum, value.i);
-			count_in(update, row, index, bits);
-			return;
-		}
-	}
-	update_any(update, cell, value);
+	if (__builtin_expect(value.kind != JST_INT || value.i < 0 || !jst_histogram_count(update->memory, jst_cell_state(cell), jst_histogram_bits(update->decl), (uint64_t)value.i), 0))
+		update_any(update, cell, value);
 }
 
 void jst_linear_update(const struct jst_update *update, struct jst_linear_state *state, struct jst_value value)
@@ -106,7 +84,7 @@ void jst_linear_update(const struct jst_update *update, struct jst_linear_state 
 		const uint64_t at = ((uint64_t)whole - (uint64_t)min) / (uint64_t)step;
 		bucket = 1 + (at < steps ? (uint32_t)at : steps - 1);
 	}
-	range_update(&state->range, whole);
+	jst_range_update(&state->range, whole);
 	jst_sum_add(&state->range.sum, whole);
 	jst_word_increment(&state->bucket[bucket]);
 }

@@ -242,6 +242,31 @@ static inline void jst_sum_add_double(struct jst_sum_state *sum, double value)
 	jst_word_store(&sum->has_doubles, 1);
 }
 
+static inline void jst_range_update(struct jst_range_state *range, int64_t value)
+{
+	const uint64_t ordered = (uint64_t)value ^ 1ULL << 63;
+
+	if (ordered > jst_word_load(&range->greatest))
+		jst_word_store(&range->greatest, ordered);
+	if (~ordered > jst_word_load(&range->least))
+		jst_word_store(&range->least, ~ordered);
+}
+
+/* What jst_histogram_update() does with an integer >= 0 whose row there is; false: it did nothing. Context: probe, owner of the slot. */
+static inline bool jst_histogram_count(const struct jst_memory *memory, struct jst_histogram_state *state, unsigned bits, uint64_t value)
+{
+	const uint32_t index = jst_histogram_index(bits, value);
+	const jst_ref ref = state->row[index >> bits];
+
+	if (__builtin_expect(!ref, 0))
+		return false;
+	struct jst_histogram_row *row = jst_memory_at(memory, ref);
+	jst_range_update(&state->range, (int64_t)value);
+	jst_sum_add(&state->range.sum, (int64_t)value);
+	jst_word_increment(&row->bucket[index & ((1U << bits) - 1)]);
+	return true;
+}
+
 /* ---- updates: aggregation_number.c, aggregation_histogram.c, aggregation_exemplar.c, aggregation_distinct.c. state belongs to cell; value is a number, no NaN. Context: probe, owner of the slot. ---- */
 
 void jst_total_update(struct jst_total_state *state, struct jst_value value);

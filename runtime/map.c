@@ -10,7 +10,7 @@
 
 #include "cell.h"
 #include "hash.h"
-#include "map_table.h"
+#include "map_inline.h"
 
 enum {
 	LEVEL_MIN_LOG = 8,   /* 4 KiB: the smallest first level of a table */
@@ -23,11 +23,6 @@ bool jst_pair_vector;
 
 /* ---- layout ---- */
 
-static bool has_words(const struct jst_map_decl *decl)
-{
-	return (decl->flags & JST_MAP_INT) && decl->keys == 1;
-}
-
 size_t jst_map_roots_size(const struct jst_program *program)
 {
 	return sizeof(struct jst_map_directory) + jst_program_count(program, JST_SECTION_MAPS) * sizeof(struct jst_map_root);
@@ -39,7 +34,7 @@ size_t jst_map_minimum(const struct jst_program *program)
 	size_t size = jst_map_roots_size(program);
 
 	for (uint32_t i = 0; i < jst_program_count(program, JST_SECTION_MAPS); i++) {
-		if (has_words(&decls[i]))
+		if (jst_map_has_words(&decls[i]))
 			size += sizeof(struct jst_atomic_pair) << LEVEL_MIN_LOG;
 	}
 	return size;
@@ -62,7 +57,7 @@ bool jst_map_init(struct jst_memory *memory, const struct jst_program *program)
 	for (uint32_t i = 0; i < count; i++) {
 		struct jst_map_root *root = &jst_map_directory(memory)->roots[i];
 		root->first = log;
-		if (!has_words(&decls[i]))
+		if (!jst_map_has_words(&decls[i]))
 			continue;
 		const uint64_t size = sizeof(struct jst_atomic_pair) << log;
 		const jst_ref ref = jst_memory_take(memory, size);
@@ -146,7 +141,7 @@ static inline bool in_words(const struct jst_map_access *access, const struct js
 {
 	int64_t key = keys[0].i;
 
-	if (__builtin_expect(!has_words(access->decl), 0))
+	if (__builtin_expect(!jst_map_has_words(access->decl), 0))
 		return false;
 	if (__builtin_expect(keys[0].kind != JST_INT, 0)) {
 		const double d = keys[0].d;

@@ -7,13 +7,6 @@
  */
 #include "map_table.h"
 
-enum { KIND_MASK = 0xff, CHANGE = 0x100 };
-
-static uint32_t kind_of(struct jst_pair pair)
-{
-	return (uint32_t)(pair.low & KIND_MASK);
-}
-
 struct jst_value jst_map_scalar_get(const struct jst_map_access *access)
 {
 	struct jst_atomic_pair *scalar = &jst_map_root(access)->scalar;
@@ -22,8 +15,8 @@ struct jst_value jst_map_scalar_get(const struct jst_map_access *access)
 		const struct jst_pair pair = jst_pair_load(scalar);
 		bool fits = true;
 
-		if (kind_of(pair) != JST_STRING)
-			return (struct jst_value){ .i = (int64_t)pair.high, .kind = kind_of(pair) };
+		if (jst_map_scalar_kind(pair) != JST_STRING)
+			return (struct jst_value){ .i = (int64_t)pair.high, .kind = jst_map_scalar_kind(pair) };
 		const struct jst_block *block = jst_memory_at(access->memory, (jst_ref)pair.high);
 		const struct jst_value value = jst_block_value(access->memory, block, access->scratch + *access->used, access->room - *access->used, &fits);
 		if (!jst_pair_same(jst_pair_load(scalar), pair))
@@ -45,18 +38,17 @@ void jst_map_scalar_change(const struct jst_map_access *access, struct jst_value
 
 	for (unsigned attempt = 0; attempt < JST_MAP_TRIES; attempt++) {
 		struct jst_content content = { .value = value };
-		struct jst_pair next = { (pair.low & ~(uint64_t)KIND_MASK) + CHANGE, 0 };
+		uint64_t bits = 0;
 		bool cut = false, wrong = false;
 		jst_ref made = 0;
 
 		if (attempt) {
 			jst_map_relax(attempt);
 			pair = jst_pair_load(scalar);
-			next.low = (pair.low & ~(uint64_t)KIND_MASK) + CHANGE;
 		}
-		const bool was_string = kind_of(pair) == JST_STRING;
+		const bool was_string = jst_map_scalar_kind(pair) == JST_STRING;
 		if (sign) {
-			const struct jst_value old = { .i = (int64_t)pair.high, .kind = kind_of(pair) };
+			const struct jst_value old = { .i = (int64_t)pair.high, .kind = jst_map_scalar_kind(pair) };
 			const struct jst_block *block = was_string ? jst_memory_at(access->memory, (jst_ref)pair.high) : NULL;
 			wrong = !jst_content_add(&content, old, block, value, sign, access->memory->header->string_size, &cut) ||
 			        ((access->decl->flags & JST_MAP_INT) && content.value.kind != JST_INT);
@@ -69,13 +61,12 @@ void jst_map_scalar_change(const struct jst_map_access *access, struct jst_value
 				jst_slot_lose(access->slot, JST_LOSS_ENTRIES);
 				return;
 			}
-			next.high = made;
+			bits = made;
 		} else if (content.value.kind != JST_NIL) {
-			next.high = (uint64_t)content.value.i;
+			bits = (uint64_t)content.value.i;
 		}
-		next.low |= content.value.kind;
 		const jst_ref before = (jst_ref)pair.high;
-		if (!jst_pair_swap(scalar, &pair, next)) {
+		if (!jst_pair_swap(scalar, &pair, jst_map_scalar_next(pair, content.value.kind, bits))) {
 			if (made)
 				jst_block_free(access->memory, made);
 			continue;

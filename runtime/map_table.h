@@ -153,7 +153,20 @@ bool jst_map_block_has(const struct jst_map_access *access, const struct jst_map
 void jst_map_block_change(const struct jst_map_access *access, const struct jst_map_key *key, struct jst_value value, int sign);
 bool jst_map_block_delete(const struct jst_map_access *access, const struct jst_map_key *key);
 
-/* Variables: maps without keys. value nil removes. */
+/* Variables: maps without keys. value nil removes. How a value lies in its pair: map_scalar.c. */
+enum { JST_SCALAR_KIND = 0xff, JST_SCALAR_CHANGE = 0x100 };
+
+static inline uint32_t jst_map_scalar_kind(struct jst_pair pair)
+{
+	return (uint32_t)(pair.low & JST_SCALAR_KIND);
+}
+
+/* What follows pair. */
+static inline struct jst_pair jst_map_scalar_next(struct jst_pair pair, enum jst_kind kind, uint64_t bits)
+{
+	return (struct jst_pair){ ((pair.low & ~(uint64_t)JST_SCALAR_KIND) + JST_SCALAR_CHANGE) | kind, bits };
+}
+
 struct jst_value jst_map_scalar_get(const struct jst_map_access *access);
 void jst_map_scalar_change(const struct jst_map_access *access, struct jst_value value, int sign);
 

@@ -3,24 +3,7 @@
  *
  * While looking, only the low halves are read; the pair is read at once where that matches. What lies in the high half of an empty slot means nothing.
  */
-#include "map_table.h"
-
-/* Which slots of the window have the key, a bit each; in *empties, unless NULL, which are empty. All are looked at without a branch: where in the window a key lies cannot be predicted. */
-static inline unsigned look(struct jst_atomic_pair *window, uint64_t mixed, unsigned *empties)
-{
-	unsigned matches = 0, none = 0;
-
-#pragma GCC unroll 8
-	for (unsigned i = 0; i < JST_MAP_WINDOW; i++) {
-		const uint64_t key = atomic_load_explicit(&window[i].low, memory_order_seq_cst);
-		matches |= (unsigned)(key == mixed) << i;
-		if (empties)
-			none |= (unsigned)(key == 0) << i;
-	}
-	if (empties)
-		*empties = none;
-	return matches;
-}
+#include "map_inline.h"
 
 /* The first slot with the key but `except`; in *empty, unless NULL, the first empty one if there is none; in *levels how many levels there are. */
 static inline struct jst_atomic_pair *find(const struct jst_map_access *access, struct jst_map_root *root, uint64_t mixed, const struct jst_atomic_pair *except,
@@ -34,13 +17,13 @@ static inline struct jst_atomic_pair *find(const struct jst_map_access *access, 
 		if (!word)
 			break;
 		struct jst_atomic_pair *window = jst_map_window(access->memory, word, level, mixed);
-		unsigned matches = look(window, mixed, empty ? &empties : NULL);
+		unsigned matches = jst_map_look(window, mixed, empty ? &empties : NULL);
 		if (except && except >= window && except < window + JST_MAP_WINDOW)
-			matches &= ~(1u << (except - window));
+			matches &= ~jst_map_bit((unsigned)(except - window));
 		if (matches)
-			return &window[__builtin_ctz(matches)];
+			return jst_map_slot(window, matches);
 		if (empties && !*empty)
-			*empty = &window[__builtin_ctz(empties)];
+			*empty = jst_map_vacancy(window, mixed, empties);
 	}
 	if (levels)
 		*levels = level;
@@ -149,6 +132,7 @@ static inline void change(const struct jst_map_access *access, uint64_t mixed, i
 			jst_slot_lose(access->slot, JST_LOSS_SPANS);
 		if (__builtin_expect(!find(access, root, mixed, slot, NULL, NULL), 1))
 			return;
+		/* With another copy there, ours goes, with what others have made of it. */
 		if (!take_back(slot, mixed, &value))
 			return;
 	}
@@ -158,6 +142,14 @@ static inline void change(const struct jst_map_access *access, uint64_t mixed, i
 void jst_map_word_set(const struct jst_map_access *access, uint64_t mixed, int64_t value)
 {
 	change(access, mixed, value, false);
+}
+
+void jst_map_word_settle(const struct jst_map_access *access, uint64_t mixed, struct jst_atomic_pair *slot)
+{
+	int64_t value;
+
+	if (find(access, jst_map_root(access), mixed, slot, NULL, NULL) && take_back(slot, mixed, &value))
+		change(access, mixed, value, false);
 }
 
 void jst_map_word_add(const struct jst_map_access *access, uint64_t mixed, int64_t value)
@@ -175,8 +167,8 @@ bool jst_map_word_delete(const struct jst_map_access *access, uint64_t mixed)
 		if (!word)
 			break;
 		struct jst_atomic_pair *window = jst_map_window(access->memory, word, level, mixed);
-		for (unsigned matches = look(window, mixed, NULL); matches; matches &= matches - 1)
-			removed |= jst_pair_clear(&window[__builtin_ctz(matches)], mixed);
+		for (unsigned matches = jst_map_look(window, mixed, NULL); matches; matches &= matches - 1)
+			removed |= jst_pair_clear(jst_map_slot(window, matches), mixed);
 	}
 	return removed;
 }

@@ -32,6 +32,7 @@ enum {
 	JST_CHUNK_CLASSES = 9,     /* … but for a cell that needs more: 4, 8, 16, 32, 64, … KiB up to 1 MiB, which holds the largest key */
 	JST_BANKS = 2,
 	JST_SPAN_COUNTS = 8,
+	JST_PLAIN_CELLS = 8,       /* aggregations without keys, the first in the program, that a bank leads to by itself */
 	JST_SLOTS_OFFSET = 4096,   /* bytes; the map directory follows the slots */
 };
 
@@ -100,7 +101,7 @@ struct jst_bank {
 	jst_ref last_chunk;           /* owner only */
 	jst_ref root;                 /* owner only: root node of the index of cells, see cell.h */
 	uint32_t reserved;
-	_Atomic jst_ref plain[8];     /* owner only: cells of the first eight aggregations without keys, 0 until touched */
+	_Atomic jst_ref plain[JST_PLAIN_CELLS]; /* owner only: cells of aggregations without keys by their index, 0 until touched */
 };
 
 /* One thread's place. Its owner is the only writer of all but generation and state of its banks, and comm. */

@@ -44,6 +44,26 @@ struct jst_field_binding {
 	uint8_t word;
 };
 
+/* What must hold for a clause to do anything at all: an integer of the event lies in a range, or (inverted) does not. */
+struct jst_guard {
+	uint64_t low, span;  /* the range: low <= word <= low + span, as signed numbers and without overflow */
+	uint8_t word;
+	bool inverted;
+};
+
+/* A clause made ready for a binding (plan.h). */
+struct jst_plan {
+	const struct jst_insn *code;
+	uint32_t insns;
+	struct jst_guard guard;
+};
+
+enum {
+	JST_BINDING_CLOCK = 1,   /* a clause reads the clock */
+	JST_BINDING_DOUBLES = 2, /* a clause may compute with doubles */
+	JST_BINDING_GUARDED = 4, /* every clause has a guard */
+};
+
 /* A probe bound to a program. Immutable once published. */
 struct jst_binding {
 	struct jst_probe probe;          /* its strings are owned by whoever made the binding */
@@ -51,7 +71,8 @@ struct jst_binding {
 	struct jst_string probename;     /* likewise */
 	jst_ref site;                    /* struct jst_site_entry of it, for records */
 	uint32_t clauses;                /* how many run, in script order */
-	const uint16_t *clause;          /* their indices */
+	uint32_t flags;                  /* JST_BINDING_… */
+	const struct jst_plan *plan;     /* one a clause */
 	const struct jst_field_binding *field; /* one a field of the program */
 };
 

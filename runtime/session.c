@@ -3,13 +3,15 @@
  *
  * What a run needs lies in the thread's work area:
  *
- *     | registers | values of an event | strings made by the run | encoded keys, as much again |
+ *     | struct jst_run | registers | values of an event | strings made by the run | encoded keys, as much again |
  */
 #include "clock.h"
+#include "plan.h"
 #include "session.h"
 #include "vm.h"
 
 enum {
+	RUN_SIZE = (sizeof(struct jst_run) + 63) / 64 * 64,
 	VALUES_SIZE = (JST_MAX_REGISTERS + JST_MAX_SITE_FIELDS) * (int)sizeof(struct jst_value),
 	STRINGS_MIN = 4096,
 };
@@ -20,7 +22,29 @@ uint32_t jst_session_work_size(uint32_t string_size)
 	const uint32_t key = 8 + JST_MAX_KEYS * (8 + ((string_size + 7) & ~7U));
 	const uint32_t half = key > STRINGS_MIN ? key : STRINGS_MIN;
 
-	return (uint32_t)VALUES_SIZE + 2 * ((half + 31) & ~31U);
+	return (uint32_t)(RUN_SIZE + VALUES_SIZE) + 2 * ((half + 31) & ~31U);
+}
+
+static struct jst_run *run_of(const struct jst_session *session, const struct jst_runner *runner)
+{
+	return (struct jst_run *)(void *)(session->work + (size_t)session->work_size * runner->slot);
+}
+
+/* What stays the same in all runs of the session on the runner's thread. */
+static void set_up(struct jst_session *session, const struct jst_runner *runner)
+{
+	struct jst_run *run = run_of(session, runner);
+	unsigned char *values = (unsigned char *)run + RUN_SIZE;
+
+	run->session = session;
+	run->program = session->program;
+	run->slot = &session->memory.slots[runner->slot];
+	run->runner = runner;
+	run->registers = (struct jst_value *)(void *)values;
+	run->scratch = (char *)values + VALUES_SIZE;
+	run->room = (session->work_size - RUN_SIZE - VALUES_SIZE) / 2;
+	run->map = (struct jst_map_access){ .memory = &session->memory, .slot = run->slot, .scratch = run->scratch, .room = 2 * run->room, .used = &run->used };
+	run->update = (struct jst_update){ .memory = &session->memory, .slot = run->slot, .tid = runner->tid };
 }
 
 void jst_session_claim(struct jst_session *session, const struct jst_runner *runner)
@@ -31,6 +55,7 @@ void jst_session_claim(struct jst_session *session, const struct jst_runner *run
 	if (slot->serial == runner->serial)
 		return;
 	jst_slot_open(&session->memory, slot);
+	set_up(session, runner);
 	slot->serial = runner->serial;
 	slot->random = 0;
 	/* An owner that died inside an event left it odd. Release as in leave(). */
@@ -59,59 +84,47 @@ static inline void leave(struct jst_slot *slot)
 	atomic_store_explicit(&slot->inside, (inside | 1) + 1, memory_order_release);
 }
 
-static inline void prepare(struct jst_run *run, struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words)
+/* plan: what runs, of the binding. */
+static inline void run_plans(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words, uint32_t flags,
+                             const struct jst_plan *plan, uint32_t plans)
 {
-	const struct jst_program *program = session->program;
-	unsigned char *work = session->work + (size_t)session->work_size * runner->slot;
-
-	run->session = session;
-	run->program = program;
-	run->slot = &session->memory.slots[runner->slot];
-	run->bank = jst_slot_bank(&session->memory, run->slot);
-	run->runner = runner;
-	run->binding = binding;
-	run->fields = binding->field;
-	run->words = words;
-	run->now = program->flags & JST_PROGRAM_CLOCK ? jst_clock_now(&session->memory.header->clock) : 0;
-	run->registers = (struct jst_value *)(void *)work;
-	run->scratch = (char *)work + VALUES_SIZE;
-	run->room = (session->work_size - VALUES_SIZE) / 2;
-	run->used = 0;
-	run->map.memory = &session->memory;
-	run->map.slot = run->slot;
-	run->map.scratch = run->scratch;
-	run->map.room = 2 * run->room;
-	run->map.used = &run->used;
-}
-
-static inline void run_clauses(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words,
-                               const uint16_t *clause, uint32_t count)
-{
-	const struct jst_clause_decl *clauses = jst_program_section(session->program, JST_SECTION_CLAUSES);
-	struct jst_slot *slot = &session->memory.slots[runner->slot];
+	struct jst_run *run = run_of(session, runner);
+	struct jst_slot *slot = run->slot;
 	const uint32_t inside = atomic_load_explicit(&slot->inside, memory_order_relaxed);
-	struct jst_run run;
 
 	enter(slot, inside + 1);
-	prepare(&run, session, runner, binding, words);
-	for (uint32_t i = 0; i < count; i++)
-		jst_vm_run(&run, &clauses[clause[i]]);
+	run->words = words;
+	run->binding = binding;
+	run->found.slot = NULL;
+	run->update.bank = jst_slot_bank(&session->memory, slot);
+	if (flags & JST_BINDING_CLOCK)
+		run->now = jst_clock_now(&session->memory.header->clock);
+	jst_vm_run(run, plan, plans);
 	leave(slot);
 }
 
-void jst_session_event(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words)
+void jst_session_run(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words)
 {
 	/* After exit() nothing more is seen. A lone word, in the line of the generation, which is read anyway. */
 	if (__builtin_expect(atomic_load_explicit(&session->memory.header->exit_code, memory_order_relaxed) != -1, 0))
 		return;
-	run_clauses(session, runner, binding, words, binding->clause, binding->clauses);
+	run_plans(session, runner, binding, words, binding->flags, binding->plan, binding->clauses);
+}
+
+void jst_session_event(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words)
+{
+	if (jst_plan_passes(binding, words))
+		jst_session_run(session, runner, binding, words);
 }
 
 void jst_session_clause(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words, uint32_t clause)
 {
 	const uint16_t index = (uint16_t)clause;
+	struct jst_binding single = { .field = binding->field };
+	struct jst_plan plan;
 
-	run_clauses(session, runner, binding, words, &index, 1);
+	jst_plan_make_plain(session->program, &single, &index, 1, &plan);
+	run_plans(session, runner, binding, words, single.flags, &plan, 1);
 }
 
 void jst_session_initialise(struct jst_session *session)

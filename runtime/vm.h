@@ -4,32 +4,42 @@
 #ifndef JST_VM_H
 #define JST_VM_H
 
+#include "aggregation.h"
 #include "map.h"
+#include "plan.h"
 #include "session.h"
 #include "speculation.h"
 
-/* All that a run needs; filled once an event by session.c. */
+/* All that the runs of a session on one thread need: at the beginning of the thread's work area. */
 struct jst_run {
-	struct jst_session *session;
-	const struct jst_program *program;
-	struct jst_slot *slot;
-	struct jst_bank *bank;
-	const struct jst_runner *runner;
-	const struct jst_binding *binding;
-	const struct jst_field_binding *fields; /* the binding's */
+	/* the event's: session.c, once an event */
 	const uint64_t *words;
-	int64_t now;         /* ns, read before the first clause if the program uses it */
-	struct jst_value *registers;  /* JST_MAX_REGISTERS, and JST_MAX_SITE_FIELDS more for the values of an event */
-	char *scratch;       /* 8-byte aligned; strings made by the run, then as much room again for encoded keys */
-	uint32_t room;       /* bytes for the strings */
-	uint32_t used;       /* of them; starts at 0 with each clause. Strings read from maps may reach into the room for keys */
+	const struct jst_binding *binding;
+	int64_t now;         /* ns, read before the first clause if one of them uses it */
+	struct { struct jst_atomic_pair *slot; uint64_t mixed; int32_t map; } found; /* an entry of a one-word table that a clause found; slot NULL: none */
+
+	/* the clause's */
+	uint32_t used;       /* of the room for strings; starts at 0 with each clause. Strings read from maps may reach into the room for keys */
 	bool speculates;     /* since this clause's SPECULATE: what it ships is held under … */
 	struct jst_speculation_key speculation; /* … this key; nil: nowhere */
 	struct jst_map_access map; /* all but decl and index, which the instruction sets */
+	struct jst_update update;  /* its bank is the event's; decl, index, timestamp, scratch and room are the instruction's */
+
+	/* the thread's, as it claims its slot */
+	struct jst_session *session;
+	const struct jst_program *program;
+	struct jst_slot *slot;
+	const struct jst_runner *runner;
+	struct jst_value *registers;  /* JST_MAX_REGISTERS, and JST_MAX_SITE_FIELDS more for the values of an event */
+	char *scratch;       /* 8-byte aligned; strings made by the run, then as much room again for encoded keys */
+	uint32_t room;       /* bytes for the strings */
 };
 
-/* Runs the clause to its end or until its budget is spent (LOSS_BUDGET). Context: probe. */
-void jst_vm_run(struct jst_run *run, const struct jst_clause_decl *clause);
+/* Runs as many clauses, each to its end or until its budget is spent (LOSS_BUDGET). Context: probe. */
+void jst_vm_run(struct jst_run *run, const struct jst_plan *plan, uint32_t plans);
+
+/* vm_record.c: runs an instruction that sends a record, of values, or for EVENT of the event's fields. Returns the bytes of the fields that it looked at. Context: probe. */
+uint64_t jst_run_record(struct jst_run *run, const struct jst_insn *insn, const struct jst_value *values);
 
 /* builtin.c, builtin_variable.c: the value of a builtin variable; a function applied to count arguments. Strings they make lie in run's scratch; nil and LOSS_SCRATCH when that is full. *cost: bytes touched, charged to the budget. Context: probe. */
 struct jst_value jst_builtin_variable(struct jst_run *run, enum jst_variable variable);

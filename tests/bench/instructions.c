@@ -10,6 +10,7 @@
 
 #include "builder.h"
 #include "compile.h"
+#include "plan.h"
 #include "session.h"
 #include "verify.h"
 
@@ -36,7 +37,6 @@ struct fixture {
 	struct jst_session session;
 	struct jst_runner runner;
 	struct jst_binding bindings[2];
-	uint16_t clauses[2][JST_MAX_CLAUSES];
 	struct jst_field_binding fields[2][JST_MAX_FIELDS];
 	char paths[KEYS][16];
 };
@@ -68,16 +68,21 @@ static void bind(struct fixture *fixture, unsigned index, const char *name)
 	static const struct { const char *name; enum jst_field_type type; } fields[] = { { "id", JST_FIELD_INT }, { "status", JST_FIELD_INT }, { "path", JST_FIELD_STRING } };
 	const struct jst_program *program = fixture->session.program;
 	struct jst_binding *binding = &fixture->bindings[index];
+	uint16_t clause[JST_MAX_CLAUSES];
 
 	*binding = (struct jst_binding){ .probe = { .name = { name, (uint32_t)strlen(name) }, .file = { "", 0 }, .fields = 3 } };
 	for (unsigned i = 0; i < 3; i++)
 		binding->probe.field[i] = (struct jst_field){ .name = { fields[i].name, (uint32_t)strlen(fields[i].name) }, .type = (uint8_t)fields[i].type, .word = (uint8_t)i };
 	binding->prefix = jst_probe_prefix(binding->probe.name);
 	binding->probename = jst_probe_last(binding->probe.name);
-	binding->clauses = jst_probe_clauses(program, binding->probe.name, fixture->clauses[index]);
-	binding->clause = fixture->clauses[index];
 	jst_probe_bind_fields(program, &binding->probe, fixture->fields[index]);
 	binding->field = fixture->fields[index];
+	const uint32_t clauses = jst_probe_clauses(program, binding->probe.name, clause);
+	void *room = malloc(jst_plan_size(program, clause, clauses));
+
+	if (!room)
+		exit(1);
+	jst_plan_make(program, binding, clause, clauses, room);
 }
 
 static void make(struct fixture *fixture, const struct workload *workload)

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "map.h"
+#include "plan.h"
 #include "reference.h"
 #include "session.h"
 #include "verify.h"
@@ -33,7 +34,7 @@ struct target {
 	struct jst_session session;
 	struct jst_runner runner;
 	struct jst_binding binding;
-	uint16_t clauses[JST_MAX_CLAUSES];
+	struct jst_plan *plans;
 	struct jst_field_binding fields[JST_MAX_FIELDS];
 	uint64_t words[MOST_WORDS];
 };
@@ -152,6 +153,22 @@ static void *session_memory(void)
 	return memory;
 }
 
+/* Most programs run with quick instructions, as in a target; some as they are, as where a target has no memory for a copy. */
+static void make_plans(struct target *target)
+{
+	static unsigned programs;
+	uint16_t clause[JST_MAX_CLAUSES];
+	const uint32_t clauses = jst_probe_clauses(target->program, target->binding.probe.name, clause);
+
+	target->plans = malloc(jst_plan_size(target->program, clause, clauses) + 1);
+	if (!target->plans)
+		abort();
+	if (++programs % 8)
+		jst_plan_make(target->program, &target->binding, clause, clauses, target->plans);
+	else
+		jst_plan_make_plain(target->program, &target->binding, clause, clauses, target->plans);
+}
+
 static bool target_open(struct target *target, const struct compilation *compilation, uint32_t string_size, FILE *report)
 {
 	static _Alignas(64) unsigned char work[1 << 20];
@@ -179,10 +196,9 @@ static bool target_open(struct target *target, const struct compilation *compila
 	describe_probe(&target->binding.probe);
 	target->binding.prefix = jst_probe_prefix(target->binding.probe.name);
 	target->binding.probename = jst_probe_last(target->binding.probe.name);
-	target->binding.clauses = jst_probe_clauses(target->program, target->binding.probe.name, target->clauses);
-	target->binding.clause = target->clauses;
 	jst_probe_bind_fields(target->program, &target->binding.probe, target->fields);
 	target->binding.field = target->fields;
+	make_plans(target);
 	jst_session_claim(&target->session, &target->runner);
 	return true;
 }
@@ -447,6 +463,7 @@ enum verdict program_run(const struct program *program, struct outcome *outcome,
 		verdict = run_events(&target, &reference, &compilation, outcome, report);
 	}
 	free(target.program);
+	free(target.plans);
 	arena_fini(&arena);
 	compilation_free(&compilation);
 	return verdict;

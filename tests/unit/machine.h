@@ -18,6 +18,7 @@
 
 #include "builder.h"
 #include "map.h"
+#include "plan.h"
 #include "session.h"
 #include "verify.h"
 #include "vm.h"
@@ -30,7 +31,7 @@ struct machine {
 	void *base;
 	struct jst_runner runner;
 	struct jst_binding binding;
-	uint16_t clauses[JST_MAX_CLAUSES];
+	struct jst_plan *plans;
 	struct jst_field_binding fields[JST_MAX_FIELDS];
 	uint64_t words[JST_MAX_SITE_WORDS];
 	uint32_t word_count;
@@ -97,6 +98,20 @@ static inline bool machine_verify(const struct jst_program *program, struct jst_
 	return jst_verify(program, program->size, scratch, JST_VERIFY_SCRATCH, error);
 }
 
+/* The binding's plans, quickened or as the program has them. */
+static inline void machine_plan(struct machine *m, bool quick)
+{
+	uint16_t clause[JST_MAX_CLAUSES];
+	const uint32_t clauses = jst_probe_clauses(m->program, m->binding.probe.name, clause);
+
+	free(m->plans);
+	m->plans = malloc(jst_plan_size(m->program, clause, clauses) + clauses * sizeof(struct jst_plan) + 1);
+	if (quick)
+		jst_plan_make(m->program, &m->binding, clause, clauses, m->plans);
+	else
+		jst_plan_make_plain(m->program, &m->binding, clause, clauses, m->plans);
+}
+
 /* A session for a verified program, which the machine then owns. */
 static inline void machine_run(struct machine *m, struct jst_program *program)
 {
@@ -111,10 +126,9 @@ static inline void machine_run(struct machine *m, struct jst_program *program)
 	jst_session_initialise(&m->session);
 	m->binding.prefix = jst_probe_prefix(m->binding.probe.name);
 	m->binding.probename = jst_probe_last(m->binding.probe.name);
-	m->binding.clauses = jst_probe_clauses(program, m->binding.probe.name, m->clauses);
-	m->binding.clause = m->clauses;
 	jst_probe_bind_fields(program, &m->binding.probe, m->fields);
 	m->binding.field = m->fields;
+	machine_plan(m, true);
 	jst_session_claim(&m->session, &m->runner);
 }
 
@@ -145,7 +159,7 @@ static inline void machine_start_and_fire(struct machine *m)
 /* What the register held at the end of the last clause. */
 static inline struct jst_value machine_register(const struct machine *m, unsigned i)
 {
-	return ((const struct jst_value *)(const void *)(m->session.work + (size_t)m->session.work_size * m->runner.slot))[i];
+	return ((const struct jst_run *)(const void *)(m->session.work + (size_t)m->session.work_size * m->runner.slot))->registers[i];
 }
 
 static inline uint64_t machine_loss(const struct machine *m, enum jst_loss loss)
@@ -187,6 +201,7 @@ static inline void machine_close(struct machine *m)
 	jst_builder_free(m->builder);
 	free(m->program);
 	free(m->base);
+	free(m->plans);
 	free(m->session.work);
 }
 

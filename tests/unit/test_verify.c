@@ -861,15 +861,18 @@ static void run_accepted(const struct jst_program *program, unsigned char *arena
 	jst_session_initialise(&session);
 	binding.prefix = jst_probe_prefix(binding.probe.name);
 	binding.probename = jst_probe_last(binding.probe.name);
-	binding.clauses = jst_probe_clauses(program, binding.probe.name, clauses);
-	binding.clause = clauses;
+	const uint32_t matching = jst_probe_clauses(program, binding.probe.name, clauses);
 	jst_probe_bind_fields(program, &binding.probe, fields);
 	binding.field = fields;
+	struct jst_plan *plans = malloc(jst_plan_size(program, clauses, matching) + 1);
+
+	jst_plan_make(program, &binding, clauses, matching, plans);
 	jst_session_claim(&session, &runner);
 	for (int i = 0; i < 3; i++)
 		jst_session_event(&session, &runner, &binding, words);
 	for (uint32_t i = 0; i < jst_program_count(program, JST_SECTION_CLAUSES); i++)
 		jst_session_clause(&session, &runner, &binding, words, i);
+	free(plans);
 }
 
 /* One byte, or one field of a header, declaration or instruction, is something else. sections: as they were at first. */

@@ -1,0 +1,45 @@
+/*
+ * Plans: the clauses of a program made ready for one probe, once, when the probe is bound.
+ *
+ * A plan's code is the clause's own, or a copy in which an instruction that is known to be about integers at this probe, and the first of several that often come in a row, have become quick ones (quick.def). A quick instruction that meets what it is not made
+ * for goes on as the instruction that it replaced; those that follow it are as they were, so a jump may lead anywhere. That is known as quickening (Brunthaler 2010) with superinstructions (Proebsting 1995; Ertl and Gregg 2003).
+ */
+#ifndef JST_PLAN_H
+#define JST_PLAN_H
+
+#include "probe.h"
+
+enum jst_quick {
+	JST_QUICK_BEFORE = JST_OPCODES - 1,
+#define QUICK(name, sequence, meaning) JST_QUICK_##name,
+#include "quick.def"
+#undef QUICK
+	JST_QUICK_END
+};
+
+/* Bytes that jst_plan_make() needs for a binding whose fields and clauses, as many as clauses has, are known. Context: any. */
+size_t jst_plan_size(const struct jst_program *program, const uint16_t *clause, uint32_t clauses);
+
+/* What that is at most for any binding to the program. Context: any. */
+size_t jst_plan_most(const struct jst_program *program);
+
+/* Makes the plans of a binding whose probe and fields are filled in, in room, 8-aligned; sets its clauses, flags and plan. Context: any. */
+void jst_plan_make(const struct jst_program *program, struct jst_binding *binding, const uint16_t *clause, uint32_t clauses, void *room);
+
+/* The same without copies, in room for clauses plans: slower to run, and as good. Context: any. */
+void jst_plan_make_plain(const struct jst_program *program, struct jst_binding *binding, const uint16_t *clause, uint32_t clauses, struct jst_plan *room);
+
+/* Whether the event may be of interest to one of the clauses; false: none of them would do anything. Context: probe. */
+static inline bool jst_plan_passes(const struct jst_binding *binding, const uint64_t *words)
+{
+	const struct jst_plan *plan = binding->plan;
+
+	if (__builtin_expect(!(binding->flags & JST_BINDING_GUARDED), 1))
+		return true;
+	for (uint32_t i = 0; i < binding->clauses; i++, plan++)
+		if ((words[plan->guard.word] - plan->guard.low <= plan->guard.span) != plan->guard.inverted)
+			return true;
+	return false;
+}
+
+#endif
