@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #ifdef __x86_64__
@@ -24,9 +25,10 @@ enum {
 	NS_PER_SECOND = 1000000000,
 	YOUNG_NS = 2000000,       /* what the first pair must be apart from the second */
 	AHEAD_NS = 1000000,       /* the anchor of a flatter line, past its publication */
-	READ_TRIES = 8,
 	PUBLISH_TRIES = 16,
 };
+
+#define STEP_BACK_NS (INT64_C(60) * NS_PER_SECOND)
 
 static int64_t monotonic(void)
 {
@@ -38,11 +40,6 @@ static int64_t monotonic(void)
 
 #if defined(__x86_64__)
 
-static inline uint64_t counter(void)
-{
-	return __rdtsc();
-}
-
 /* The CPU says that the counter runs at one rate in all states. */
 static bool counter_is_steady(void)
 {
@@ -51,17 +48,11 @@ static bool counter_is_steady(void)
 	return __get_cpuid(0x80000000, &a, &b, &c, &d) && a >= 0x80000007 && __get_cpuid(0x80000007, &a, &b, &c, &d) && (d & 1 << 8);
 }
 
-static const char source_name[] = "tsc\n";
+/* Sources of the kernel that are the counter, and those of hypervisors that are the counter if it runs alike on all processors. */
+static const char *const sources[] = { "tsc\n" };
+static const char *const guest_sources[] = { "kvm-clock\n", "hyperv_clocksource_tsc_page\n", "xen\n" };
 
 #elif defined(__aarch64__)
-
-static inline uint64_t counter(void)
-{
-	uint64_t ticks;
-
-	__asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
-	return ticks;
-}
 
 /* By architecture. */
 static bool counter_is_steady(void)
@@ -69,70 +60,76 @@ static bool counter_is_steady(void)
 	return true;
 }
 
-static const char source_name[] = "arch_sys_counter\n";
+static const char *const sources[] = { "arch_sys_counter\n" };
+static const char *const guest_sources[] = { "" };
 
 #else
-
-static inline uint64_t counter(void)
-{
-	return 0;
-}
 
 static bool counter_is_steady(void)
 {
 	return false;
 }
 
-static const char source_name[] = "";
+static const char *const sources[] = { "" };
+static const char *const guest_sources[] = { "" };
 
 #endif
+
+static bool is_among(const char *name, size_t length, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (length && length == strlen(names[i]) && memcmp(name, names[i], length) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * In a guest: whether the vDSO tells the time without a system call. It does so if the hypervisor promises that the counters of all processors agree (KVM: PVCLOCK_TSC_STABLE_BIT), since it reckons from the counter of whichever processor it is on with
+ * the one scale of the first. The flag itself lies where a program cannot count on finding it, so the ways are timed: the shortest of a few calls differs by little from one time to the next, and a vDSO that calls the kernel is no faster than the call.
+ */
+static bool vdso_reads_counter(void)
+{
+	uint64_t vdso = UINT64_MAX, call = UINT64_MAX;
+	struct timespec now;
+
+	for (int i = 0; i < 24; i++) {
+		const uint64_t a = jst_clock_counter();
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		const uint64_t b = jst_clock_counter();
+		syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+		const uint64_t c = jst_clock_counter();
+
+		if (b - a < vdso)
+			vdso = b - a;
+		if (c - b < call)
+			call = c - b;
+	}
+	return vdso + vdso / 2 < call;
+}
 
 /* The kernel itself trusts the counter. */
 static bool kernel_uses_counter(void)
 {
 	const int saved = errno;
-	char name[32];
+	char name[64];
 	const int fd = open("/sys/devices/system/clocksource/clocksource0/current_clocksource", O_RDONLY | O_CLOEXEC);
 	const ssize_t n = fd < 0 ? -1 : read(fd, name, sizeof(name));
+	const size_t length = n < 0 ? 0 : (size_t)n;
 
 	if (fd >= 0)
 		close(fd);
+	const bool uses = is_among(name, length, sources, sizeof(sources) / sizeof(sources[0])) ||
+	                  (is_among(name, length, guest_sources, sizeof(guest_sources) / sizeof(guest_sources[0])) && vdso_reads_counter());
+
 	errno = saved;
-	return n == (ssize_t)sizeof(source_name) - 1 && memcmp(name, source_name, (size_t)n) == 0;
+	return uses;
 }
 
 /* ---- reading ---- */
 
-static __attribute__((noinline, cold)) int64_t read_kernel(void)
+int64_t jst_clock_read_kernel(void)
 {
 	return monotonic();
-}
-
-static inline int64_t line(uint64_t ticks, uint64_t anchor, int64_t ns, uint64_t mult)
-{
-	/* Signed: the anchor may lie ahead. */
-	return ns + (int64_t)((__int128)(int64_t)(ticks - anchor) * (__int128)mult >> 32);
-}
-
-int64_t jst_clock_now(const struct jst_clock_page *page)
-{
-	for (int tries = 0; tries < READ_TRIES; tries++) {
-		/* Pairs with the last release in publish(): the set is what was published under this index, or a later one, which the second load notices. */
-		const uint32_t index = atomic_load_explicit(&page->index, memory_order_acquire);
-
-		if (__builtin_expect(index == 0, 0))
-			break;
-		const struct jst_clock_scale *scale = &page->scale[index & 1];
-		const uint64_t ticks = counter();
-		/* Pair with the releases of the set in publish(): if a word of a later set was read, the index that came before it is seen below. */
-		const uint64_t anchor = atomic_load_explicit(&scale->tsc, memory_order_acquire);
-		const int64_t ns = atomic_load_explicit(&scale->ns, memory_order_acquire);
-		const uint64_t mult = atomic_load_explicit(&scale->mult, memory_order_acquire);
-
-		if (__builtin_expect(atomic_load_explicit(&page->index, memory_order_relaxed) == index, 1))
-			return line(ticks, anchor, ns, mult);
-	}
-	return read_kernel();
 }
 
 int64_t jst_clock_wall(const struct jst_clock_page *page, int64_t now)
@@ -157,9 +154,9 @@ static struct pair read_pair(void)
 	uint64_t narrowest = UINT64_MAX;
 
 	for (int i = 0; i < 5; i++) {
-		const uint64_t before = counter();
+		const uint64_t before = jst_clock_counter();
 		const int64_t ns = monotonic();
-		const uint64_t width = counter() - before;
+		const uint64_t width = jst_clock_counter() - before;
 
 		if (width < narrowest) {
 			narrowest = width;
@@ -244,6 +241,24 @@ static uint64_t slewed(uint64_t mult, int64_t ahead)
 	return (uint64_t)((__int128)mult * (NS_PER_SECOND - correction) / NS_PER_SECOND);
 }
 
+/* The rate from the last pair to this one. One that is quite another than before is that of a guest that was moved in between: it counts only if it is found again. */
+static void measure(struct jst_clock *clock, struct pair pair)
+{
+	const int64_t ns = pair.ns - clock->ns_first;
+
+	if (ns < YOUNG_NS)
+		return;
+	const uint64_t measured = pair.ticks > clock->tsc_first ? rate(pair.ticks - clock->tsc_first, ns) : 0;
+	const uint64_t off = measured > clock->mult ? measured - clock->mult : clock->mult - measured;
+	const bool likely = measured && (!clock->mult || clock->moved || off < clock->mult / 64);
+
+	if (likely)
+		clock->mult = measured;
+	clock->moved = !likely;
+	clock->tsc_first = pair.ticks;
+	clock->ns_first = pair.ns;
+}
+
 void jst_clock_adjust(struct jst_clock *clock, struct jst_clock_page *page)
 {
 	const int64_t wall = wall_offset();
@@ -258,18 +273,14 @@ void jst_clock_adjust(struct jst_clock *clock, struct jst_clock_page *page)
 	const int64_t old_ns = atomic_load_explicit(&old->ns, memory_order_relaxed);
 	const struct pair pair = read_pair();
 
-	if (pair.ticks > clock->tsc_first && pair.ns - clock->ns_first >= YOUNG_NS) {
-		clock->mult = rate(pair.ticks - clock->tsc_first, pair.ns - clock->ns_first);
-		clock->tsc_first = pair.ticks;
-		clock->ns_first = pair.ns;
-	}
+	measure(clock, pair);
 	if (!clock->mult)
 		return; /* too early to have measured anything */
 	const uint64_t measured = clock->mult;
-	const int64_t ahead = line(pair.ticks, old_anchor, old_ns, old_mult) - pair.ns;
+	const int64_t ahead = jst_clock_line(pair.ticks, old_anchor, old_ns, old_mult) - pair.ns;
 
-	if (ahead < -NS_PER_SECOND) {
-		/* The machine slept, or nobody adjusted for long: forward at once. */
+	if (ahead < -NS_PER_SECOND || ahead > STEP_BACK_NS) {
+		/* The machine slept, or nobody adjusted for long: forward at once. Or a guest was moved to a machine whose counter is another: no slewing would ever make up for that. */
 		publish(page, pair.ticks, pair.ns, measured, wall);
 		return;
 	}
@@ -278,14 +289,14 @@ void jst_clock_adjust(struct jst_clock *clock, struct jst_clock_page *page)
 	int64_t margin = AHEAD_NS;
 
 	for (int tries = 0; tries < PUBLISH_TRIES; tries++) {
-		const uint64_t now = counter();
+		const uint64_t now = jst_clock_counter();
 		const uint64_t anchor = mult < old_mult ? now + ticks_of(margin, mult) : now;
 
 		/* Rounded up: both lines are rounded down where they are read. */
-		const int64_t ns = line(anchor, old_anchor, old_ns, old_mult) + 1;
+		const int64_t ns = jst_clock_line(anchor, old_anchor, old_ns, old_mult) + 1;
 
 		/* Published late, a flatter line would begin below what was read from the old one: look just before. */
-		if (mult < old_mult && counter() - now > ticks_of(margin / 2, mult)) {
+		if (mult < old_mult && jst_clock_counter() - now > ticks_of(margin / 2, mult)) {
 			margin *= 2;
 			continue;
 		}

@@ -1,14 +1,63 @@
 /*
- * The clock of events: monotonic ns, by the time-stamp counter with the scale of the session's page where that is usable, else by clock_gettime through the vDSO.
+ * The clock of events: monotonic ns, by the time-stamp counter with the scale of the session's page where the kernel, or in a guest its vDSO, tells the time by it too, else by clock_gettime through the vDSO.
  * Source: the idea of the kernel's own clocksource (mult and shift) and of its slewing. Readers are any number of threads; one writer, the agent.
  */
 #ifndef JST_CLOCK_H
 #define JST_CLOCK_H
 
+#ifdef __x86_64__
+#include <x86intrin.h>
+#endif
+
 #include "memory.h"
 
+/* The processor's counter of time. Context: any. */
+static inline uint64_t jst_clock_counter(void)
+{
+#if defined(__x86_64__)
+	return __rdtsc();
+#elif defined(__aarch64__)
+	uint64_t ticks;
+
+	__asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+	return ticks;
+#else
+	return 0;
+#endif
+}
+
+/* A line's value, ns. Signed: the anchor may lie ahead. Context: any. */
+static inline int64_t jst_clock_line(uint64_t ticks, uint64_t anchor, int64_t ns, uint64_t mult)
+{
+	return ns + (int64_t)((__int128)(int64_t)(ticks - anchor) * (__int128)mult >> 32);
+}
+
+/* clock_gettime(CLOCK_MONOTONIC), ns. Context: probe. */
+__attribute__((noinline, cold)) int64_t jst_clock_read_kernel(void);
+
 /* CLOCK_MONOTONIC now, ns. Context: probe. */
-int64_t jst_clock_now(const struct jst_clock_page *page);
+static inline int64_t jst_clock_now(const struct jst_clock_page *page)
+{
+	enum { TRIES = 8 };
+
+	for (int tries = 0; tries < TRIES; tries++) {
+		/* Pairs with the last release in publish(): the set is what was published under this index, or a later one, which the second load notices. */
+		const uint32_t index = atomic_load_explicit(&page->index, memory_order_acquire);
+
+		if (__builtin_expect(index == 0, 0))
+			break;
+		const struct jst_clock_scale *scale = &page->scale[index & 1];
+		const uint64_t ticks = jst_clock_counter();
+		/* Pair with the releases of the set in publish(): if a word of a later set was read, the index that came before it is seen below. */
+		const uint64_t anchor = atomic_load_explicit(&scale->tsc, memory_order_acquire);
+		const int64_t ns = atomic_load_explicit(&scale->ns, memory_order_acquire);
+		const uint64_t mult = atomic_load_explicit(&scale->mult, memory_order_acquire);
+
+		if (__builtin_expect(atomic_load_explicit(&page->index, memory_order_relaxed) == index, 1))
+			return jst_clock_line(ticks, anchor, ns, mult);
+	}
+	return jst_clock_read_kernel();
+}
 
 /* The wall clock at monotonic time now, ns since the epoch. Context: probe. */
 int64_t jst_clock_wall(const struct jst_clock_page *page, int64_t now);
@@ -18,6 +67,7 @@ struct jst_clock {
 	bool tsc;               /* the clocksource is tsc and the CPU says it is invariant */
 	uint64_t tsc_first;     /* the pair that the rate is measured from: the first one, later that of the last adjustment */
 	int64_t ns_first;
+	bool moved;             /* what was measured last was implausible */
 	uint64_t mult;          /* the rate as measured last, 0: not yet; for all sessions, which are adjusted one right after the other */
 };
 
