@@ -9,6 +9,7 @@
 #include "install.h"
 #include "plan.h"
 #include "thread.h"
+#include "vm.h"
 
 #if defined(__SSE2__)
 #include <xmmintrin.h>
@@ -52,19 +53,20 @@ static inline void jst_event_claim(struct jst_installed *installed, struct jst_t
 	thread->claimed[installed->index] = installed->serial;
 }
 
+/* Runs what the session does at a binding, where jst_plan_passes() has been asked. */
 static inline void jst_event_run(struct jst_installed *installed, struct jst_thread *thread, const struct jst_binding *binding, const uint64_t *words)
 {
-	if (!jst_plan_passes(binding, words))
-		return;
 	if (__builtin_expect(thread->claimed[installed->index] != installed->serial, 0))
 		jst_event_claim(installed, thread);
+	struct jst_run *run = jst_run_of(&installed->run, thread->runner.slot);
+
 	if (__builtin_expect(!(binding->flags & JST_BINDING_DOUBLES), 1)) {
-		jst_session_run(&installed->run, &thread->runner, binding, words);
+		jst_vm_run_binding(run, binding, words);
 		return;
 	}
 	const unsigned floating = jst_event_keep_floating();
 
-	jst_session_run(&installed->run, &thread->runner, binding, words);
+	jst_vm_run_binding(run, binding, words);
 	jst_event_restore_floating(floating);
 }
 

@@ -224,7 +224,10 @@ __attribute__((noinline)) void jst_named_fire(const struct jst_site_record *reco
 
 		if (!binding)
 			continue;
-		jst_event_run(installed, thread, binding, words);
+		if (jst_plan_passes(binding, words))
+			jst_event_run(installed, thread, binding, words);
+		else if (__builtin_expect(lost != 0 && thread->claimed[index] != installed->serial, 0))
+			jst_event_claim(installed, thread);
 		if (__builtin_expect(lost != 0, 0))
 			jst_slot_lose_many(&installed->run.memory.slots[thread->runner.slot], JST_LOSS_VALUES, lost);
 	}

@@ -12,28 +12,59 @@ _Static_assert((int)JSTRACE_TYPE_INT == (int)JST_FIELD_INT && (int)JSTRACE_TYPE_
                (int)JSTRACE_TYPE_STRING == (int)JST_FIELD_STRING && (int)JSTRACE_TYPE_BYTES == (int)JST_FIELD_BYTES && (int)JSTRACE_TYPE_POINTER == (int)JST_FIELD_POINTER &&
                (int)JSTRACE_MAX_FIELDS == (int)JST_MAX_SITE_FIELDS, "the header and the runtime agree");
 
-void jst_probe_dispatch(const uint64_t *words, const struct jst_site_record *record)
+static inline const struct jst_bound *bound_of(struct jst_installed *installed, const struct jst_site_record *record)
 {
-	uint32_t watchers = jst_site_watchers(record);
+	return installed ? atomic_load_explicit(&installed->bound[record->id], memory_order_acquire) : NULL; /* pairs with bind.c */
+}
 
-	/* Only an SDT tool watches. */
-	if (!watchers)
-		return;
-	/* The frame begins with the stub's frame pointer, and that is where the stub keeps its caller's and the address to return to. */
-	struct jst_thread *thread = jst_thread_enter((uintptr_t)__builtin_frame_address(0), watchers);
+/* Any number of sessions, on a thread in any state. */
+static __attribute__((noinline)) void dispatch_any(const uint64_t *words, const struct jst_site_record *record, uintptr_t frame, uint32_t watchers)
+{
+	struct jst_thread *thread = jst_thread_enter(frame, watchers);
 
 	if (!thread)
 		return;
-
 	for (; watchers; watchers &= watchers - 1) {
 		struct jst_installed *installed = jst_event_session((unsigned)__builtin_ctz(watchers));
+		const struct jst_bound *bound = bound_of(installed, record);
 
-		if (!installed)
-			continue;
-		const struct jst_bound *bound = atomic_load_explicit(&installed->bound[record->id], memory_order_acquire); /* pairs with bind.c */
-
-		if (bound)
+		if (bound && jst_plan_passes(&bound->binding, words))
 			jst_event_run(installed, thread, &bound->binding, words);
+	}
+	jst_thread_leave(thread);
+}
+
+static __attribute__((noinline)) void run_one(const uint64_t *words, struct jst_installed *installed, const struct jst_bound *bound, struct jst_thread *thread)
+{
+	jst_event_run(installed, thread, &bound->binding, words);
+	jst_thread_leave(thread);
+}
+
+/* One session, on a thread that is outside: as dispatch_any(), but that an event which no clause wants costs neither registers to keep nor a call. */
+void jst_probe_dispatch(const uint64_t *words, const struct jst_site_record *record, const struct jst_frame *const *innermost)
+{
+	const uint32_t watchers = jst_site_watchers(record);
+	const uintptr_t frame = (uintptr_t)innermost;
+
+	if (__builtin_expect(watchers & (watchers - 1), 0)) {
+		dispatch_any(words, record, frame, watchers);
+		return;
+	}
+	/* Only an SDT tool watches. */
+	if (__builtin_expect(!watchers, 0))
+		return;
+	struct jst_thread *thread = jst_thread_enter_straight(frame);
+
+	if (__builtin_expect(!thread, 0)) {
+		dispatch_any(words, record, frame, watchers);
+		return;
+	}
+	struct jst_installed *installed = jst_event_session((unsigned)__builtin_ctz(watchers));
+	const struct jst_bound *bound = bound_of(installed, record);
+
+	if (__builtin_expect(bound && jst_plan_passes(&bound->binding, words), 1)) {
+		run_one(words, installed, bound, thread);
+		return;
 	}
 	jst_thread_leave(thread);
 }
@@ -86,7 +117,7 @@ __attribute__((noinline)) static void fire(uint32_t watchers, const char *name, 
 		struct jst_installed *installed = jst_event_session((unsigned)__builtin_ctz(watchers));
 		const struct jst_binding *binding = installed ? jst_table_find(installed, &probe, hash, thread->runner.slot) : NULL;
 
-		if (binding)
+		if (binding && jst_plan_passes(binding, words))
 			jst_event_run(installed, thread, binding, words);
 	}
 	jst_thread_leave(thread);

@@ -5,8 +5,9 @@
 #define JST_STUB_H
 
 #include "sites.h"
+#include "stack.h"
 
-/* Called by the stub, with the block of words and the site's record. Context: probe. */
-__attribute__((visibility("hidden"))) void jst_probe_dispatch(const uint64_t *words, const struct jst_site_record *record);
+/* Called by the stub, with the block of words, the site's record, and a word in the stub's frame that leads to what the probe's call left: the caller's frame pointer and the address to return to. Context: probe. */
+__attribute__((visibility("hidden"))) void jst_probe_dispatch(const uint64_t *words, const struct jst_site_record *record, const struct jst_frame *const *innermost);
 
 #endif

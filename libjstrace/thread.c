@@ -159,29 +159,30 @@ static void count_torn(const struct jst_thread *thread)
 	}
 }
 
-struct jst_thread *jst_thread_enter_slowly(uintptr_t frame, uint32_t watchers)
+struct jst_thread *jst_thread_enter(uintptr_t frame, uint32_t watchers)
 {
-	struct jst_thread *thread = __atomic_load_n(&jst_thread_own, __ATOMIC_RELAXED);
+	struct jst_thread *thread = jst_thread_enter_straight(frame);
 
+	if (__builtin_expect(thread != NULL, 1))
+		return thread;
+	thread = __atomic_load_n(&jst_thread_own, __ATOMIC_RELAXED);
 	if (!mine(thread)) {
-		thread = acquire();
-		if (!thread) {
+		if (!acquire()) {
 			atomic_fetch_add_explicit(&jst_process->threads_refused, 1, memory_order_relaxed);
 			return NULL;
 		}
+		return jst_thread_enter(frame, watchers);
 	}
 	const uint64_t sequence = atomic_load_explicit(&thread->sequence, memory_order_relaxed);
 
-	if (!(sequence & 1))
-		return jst_thread_enter(frame, watchers);
 	if (!abandoned(atomic_load_explicit(&thread->frame, memory_order_relaxed), frame)) {
 		count_nested(thread, watchers);
 		return NULL;
 	}
-	/* As in jst_thread_enter(), from the odd sequence that the event which was left has left behind to the next one. */
+	/* As in jst_thread_enter_straight(), from the odd sequence that the event which was left has left behind to the next one. */
 	atomic_store_explicit(&thread->frame, frame, memory_order_relaxed);
 	atomic_signal_fence(memory_order_seq_cst);
-	atomic_store_explicit(&thread->sequence, sequence + 2, memory_order_relaxed);
+	atomic_store_explicit(&thread->sequence, (sequence | 1) + 2, memory_order_relaxed);
 	atomic_signal_fence(memory_order_seq_cst);
 	atomic_store_explicit(&thread->frame, frame, memory_order_relaxed);
 	count_torn(thread);

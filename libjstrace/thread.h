@@ -9,23 +9,17 @@
 /* This thread's record, NULL before its first event. A child of fork() has its parent's, which reads zero: a tid of 0 sends the thread to take a new one. */
 extern __thread struct jst_thread *jst_thread_own __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-/* What jst_thread_enter() does where there is no record yet, or an event seems to be going on. */
-struct jst_thread *jst_thread_enter_slowly(uintptr_t frame, uint32_t watchers);
-
-/*
- * Begins an event on this thread; the sequence is odd then. frame: the address of the caller's frame, to tell an event inside another from one that siglongjmp() left; the first word there is the address of the struct jst_frame that the probe's call left, for stack(). watchers: bits of the sessions that would
- * run, for counting. NULL: not now, and it was counted (nested, or no record left). Context: probe.
- */
-static inline struct jst_thread *jst_thread_enter(uintptr_t frame, uint32_t watchers)
+/* What jst_thread_enter() does on a thread that has a record and is not in an event; NULL: it is not such a one. Context: probe. */
+static inline struct jst_thread *jst_thread_enter_straight(uintptr_t frame)
 {
 	struct jst_thread *thread = __atomic_load_n(&jst_thread_own, __ATOMIC_RELAXED);
 
 	if (__builtin_expect(!thread || !atomic_load_explicit(&thread->tid, memory_order_relaxed), 0))
-		return jst_thread_enter_slowly(frame, watchers);
+		return NULL;
 	const uint64_t sequence = atomic_load_explicit(&thread->sequence, memory_order_relaxed);
 
 	if (__builtin_expect(sequence & 1, 0))
-		return jst_thread_enter_slowly(frame, watchers);
+		return NULL;
 	/* The frame before the sequence, so that a signal handler's siglongjmp() never leaves an odd one without it; and behind, since an event of such a handler, still outside here, has taken it away. */
 	atomic_store_explicit(&thread->frame, frame, memory_order_relaxed);
 	atomic_signal_fence(memory_order_seq_cst);
@@ -35,6 +29,12 @@ static inline struct jst_thread *jst_thread_enter(uintptr_t frame, uint32_t watc
 	atomic_store_explicit(&thread->frame, frame, memory_order_relaxed);
 	return thread;
 }
+
+/*
+ * Begins an event on this thread; the sequence is odd then. frame: an address in the caller's frame, to tell an event inside another from one that siglongjmp() left; the word there is the address of the struct jst_frame that the probe's call left, for stack(). watchers: bits of the sessions that would
+ * run, for counting. NULL: not now, and it was counted (nested, or no record left). Context: probe.
+ */
+struct jst_thread *jst_thread_enter(uintptr_t frame, uint32_t watchers);
 
 /* Ends the event. Context: probe, the thread that entered. */
 static inline void jst_thread_leave(struct jst_thread *thread)

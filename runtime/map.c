@@ -136,8 +136,8 @@ bool jst_map_grow(const struct jst_map_access *access, enum jst_map_table table,
 
 /* ---- dispatch ---- */
 
-/* True if the key's entry lives in the one-word table; then *mixed is the key there. */
-static inline bool in_words(const struct jst_map_access *access, const struct jst_value *keys, uint64_t *mixed)
+/* True if the key's entry lives in the one-word table; then *salted is the key there. */
+static inline bool in_words(const struct jst_map_access *access, const struct jst_value *keys, uint64_t *salted)
 {
 	int64_t key = keys[0].i;
 
@@ -149,8 +149,8 @@ static inline bool in_words(const struct jst_map_access *access, const struct js
 			return false;
 		key = (int64_t)d;
 	}
-	*mixed = jst_map_mix((uint64_t)key);
-	return *mixed != 0;
+	*salted = jst_map_salted((uint64_t)key);
+	return *salted != 0;
 }
 
 /* Encodes the keys, into local where they are small, else at the end of the scratch. False: no room, LOSS_SCRATCH. */
@@ -182,39 +182,39 @@ static bool encode(const struct jst_map_access *access, const struct jst_value *
 
 struct jst_value jst_map_get(const struct jst_map_access *access, const struct jst_value *keys)
 {
-	uint64_t mixed, local[KEY_ON_STACK / 8];
+	uint64_t salted, local[KEY_ON_STACK / 8];
 	struct jst_map_key key;
 
 	if (!access->decl->keys)
 		return jst_map_scalar_get(access);
-	if (__builtin_expect(in_words(access, keys, &mixed), 1))
-		return jst_map_word_get(access, mixed);
+	if (__builtin_expect(in_words(access, keys, &salted), 1))
+		return jst_map_word_get(access, salted);
 	return encode(access, keys, local, &key) ? jst_map_block_get(access, &key) : jst_value_nil();
 }
 
 bool jst_map_has(const struct jst_map_access *access, const struct jst_value *keys)
 {
-	uint64_t mixed, local[KEY_ON_STACK / 8];
+	uint64_t salted, local[KEY_ON_STACK / 8];
 	struct jst_map_key key;
 
 	if (!access->decl->keys)
 		return (jst_pair_load(&jst_map_root(access)->scalar).low & 0xff) != JST_NIL;
-	if (in_words(access, keys, &mixed))
-		return jst_map_word_has(access, mixed);
+	if (in_words(access, keys, &salted))
+		return jst_map_word_has(access, salted);
 	return encode(access, keys, local, &key) && jst_map_block_has(access, &key);
 }
 
 bool jst_map_delete(const struct jst_map_access *access, const struct jst_value *keys)
 {
-	uint64_t mixed, local[KEY_ON_STACK / 8];
+	uint64_t salted, local[KEY_ON_STACK / 8];
 	struct jst_map_key key;
 
 	if (!access->decl->keys) {
 		jst_map_scalar_change(access, jst_value_nil(), 0);
 		return true;
 	}
-	if (__builtin_expect(in_words(access, keys, &mixed), 1))
-		return jst_map_word_delete(access, mixed);
+	if (__builtin_expect(in_words(access, keys, &salted), 1))
+		return jst_map_word_delete(access, salted);
 	return !encode(access, keys, local, &key) || jst_map_block_delete(access, &key);
 }
 
@@ -266,20 +266,20 @@ static void change(const struct jst_map_access *access, const struct jst_value *
 
 void jst_map_set(const struct jst_map_access *access, const struct jst_value *keys, struct jst_value value)
 {
-	uint64_t mixed;
+	uint64_t salted;
 
-	if (__builtin_expect(value.kind == JST_INT && access->decl->keys == 1 && in_words(access, keys, &mixed), 1))
-		jst_map_word_set(access, mixed, value.i);
+	if (__builtin_expect(value.kind == JST_INT && access->decl->keys == 1 && in_words(access, keys, &salted), 1))
+		jst_map_word_set(access, salted, value.i);
 	else
 		change(access, keys, value, 0);
 }
 
 void jst_map_add(const struct jst_map_access *access, const struct jst_value *keys, struct jst_value value, int sign)
 {
-	uint64_t mixed;
+	uint64_t salted;
 
-	if (__builtin_expect(value.kind == JST_INT && access->decl->keys == 1 && in_words(access, keys, &mixed), 1))
-		jst_map_word_add(access, mixed, sign > 0 ? value.i : (int64_t)(0 - (uint64_t)value.i));
+	if (__builtin_expect(value.kind == JST_INT && access->decl->keys == 1 && in_words(access, keys, &salted), 1))
+		jst_map_word_add(access, salted, sign > 0 ? value.i : (int64_t)(0 - (uint64_t)value.i));
 	else
 		change(access, keys, value, sign);
 }
@@ -296,7 +296,7 @@ static bool each_word(const struct jst_map_access *access, uint64_t level, visit
 		const struct jst_pair pair = jst_pair_load(&slots[i]);
 		if (!pair.low)
 			continue;
-		const struct jst_value key = jst_value_int((int64_t)jst_map_unmix(pair.low));
+		const struct jst_value key = jst_value_int((int64_t)jst_map_unsalted(pair.low));
 		if (!visit(context, &key, jst_value_int((int64_t)pair.high)))
 			return false;
 	}

@@ -13,10 +13,10 @@ static inline bool jst_map_has_words(const struct jst_map_decl *decl)
 	return (decl->flags & JST_MAP_INT) && decl->keys == 1;
 }
 
-/* Where in a window a key is put if that slot is empty, and looked for first: integers in a row that share a window each have one of their own. */
-static inline unsigned jst_map_home(uint64_t mixed)
+/* Where in a window a key is put if that slot is empty, and looked for first: integers in a row that share a window each have one of their own. place: jst_map_place(). */
+static inline unsigned jst_map_home(uint64_t salted, uint64_t place)
 {
-	return (unsigned)(mixed >> 15 & 3) | (unsigned)(mixed >> 60 & 4);
+	return (unsigned)(salted & 3) | (unsigned)(place >> 61 & 4);
 }
 
 /*
@@ -45,9 +45,9 @@ static inline unsigned jst_map_bits(__m128i a, __m128i b, __m128i c, __m128i d)
 }
 
 /* Bits are those of slot i at 2 i. */
-static inline unsigned jst_map_look(const struct jst_atomic_pair *window, uint64_t mixed, unsigned *empties)
+static inline unsigned jst_map_look(const struct jst_atomic_pair *window, uint64_t salted, unsigned *empties)
 {
-	const __m128i key = _mm_set1_epi64x((long long)mixed), zero = _mm_setzero_si128();
+	const __m128i key = _mm_set1_epi64x((long long)salted), zero = _mm_setzero_si128();
 	const __m128i a = jst_map_two(window), b = jst_map_two(window + 2), c = jst_map_two(window + 4), d = jst_map_two(window + 6);
 
 	if (empties)
@@ -57,14 +57,14 @@ static inline unsigned jst_map_look(const struct jst_atomic_pair *window, uint64
 
 #else
 
-static inline unsigned jst_map_look(const struct jst_atomic_pair *window, uint64_t mixed, unsigned *empties)
+static inline unsigned jst_map_look(const struct jst_atomic_pair *window, uint64_t salted, unsigned *empties)
 {
 	unsigned matches = 0, none = 0;
 
 #pragma GCC unroll 8
 	for (unsigned i = 0; i < JST_MAP_WINDOW; i++) {
 		const uint64_t key = atomic_load_explicit(&window[i].low, memory_order_seq_cst);
-		matches |= (unsigned)(key == mixed) << 2 * i;
+		matches |= (unsigned)(key == salted) << 2 * i;
 		if (empties)
 			none |= (unsigned)(key == 0) << 2 * i;
 	}
@@ -87,17 +87,17 @@ static inline struct jst_atomic_pair *jst_map_slot(struct jst_atomic_pair *windo
 }
 
 /* Of the empty slots of a window the one for the key. */
-static inline struct jst_atomic_pair *jst_map_vacancy(struct jst_atomic_pair *window, uint64_t mixed, unsigned empties)
+static inline struct jst_atomic_pair *jst_map_vacancy(struct jst_atomic_pair *window, uint64_t salted, unsigned empties)
 {
-	const unsigned home = jst_map_home(mixed);
+	const unsigned home = jst_map_home(salted, jst_map_place(salted));
 
 	return empties & jst_map_bit(home) ? &window[home] : jst_map_slot(window, empties);
 }
 
-/* The window of a key in the first level, which every map with words has from the start. */
-static inline struct jst_atomic_pair *jst_map_first_window(const struct jst_memory *memory, struct jst_map_root *root, uint64_t mixed)
+/* The window of a place in the first level, which every map with words has from the start. */
+static inline struct jst_atomic_pair *jst_map_first_window(const struct jst_memory *memory, struct jst_map_root *root, uint64_t place)
 {
-	return jst_map_window(memory, atomic_load_explicit(&root->levels[JST_MAP_WORDS][0], memory_order_relaxed), 0, mixed);
+	return jst_map_window(memory, atomic_load_explicit(&root->levels[JST_MAP_WORDS][0], memory_order_relaxed), 0, place);
 }
 
 /* Whether the table has a second level, made or in the making. Sequentially consistent: see map_table.h. */
@@ -107,44 +107,43 @@ static inline bool jst_map_has_grown(struct jst_map_root *root)
 }
 
 /* What jst_map_word_get() does where the key is at home, or at least in its first window: the slot with the entry, and the entry in *pair. NULL: look further. Context: probe. */
-static inline struct jst_atomic_pair *jst_map_word_seek(const struct jst_memory *memory, struct jst_map_root *root, uint64_t mixed, struct jst_pair *pair)
+static inline struct jst_atomic_pair *jst_map_word_seek(const struct jst_memory *memory, struct jst_map_root *root, uint64_t salted, struct jst_pair *pair)
 {
-	struct jst_atomic_pair *window = jst_map_first_window(memory, root, mixed);
-	struct jst_atomic_pair *slot = &window[jst_map_home(mixed)];
+	const uint64_t place = jst_map_place(salted);
+	struct jst_atomic_pair *window = jst_map_first_window(memory, root, place);
+	struct jst_atomic_pair *slot = &window[jst_map_home(salted, place)];
 
 	*pair = jst_pair_load(slot);
-	if (__builtin_expect(pair->low == mixed, 1))
+	if (__builtin_expect(pair->low == salted, 1))
 		return slot;
-	const unsigned matches = jst_map_look(window, mixed, NULL);
+	const unsigned matches = jst_map_look(window, salted, NULL);
 	if (!matches)
 		return NULL;
 	slot = jst_map_slot(window, matches);
 	*pair = jst_pair_load(slot);
-	return pair->low == mixed ? slot : NULL;
+	return pair->low == salted ? slot : NULL;
 }
 
 /*
- * What jst_map_word_set() does where the map has one level only, the key is not there, and nobody interferes: the slot that has the entry now, NULL where nothing was done. *doubtful: the second look found another level or another copy of
- * the key; jst_map_word_settle() must follow. Context: probe.
+ * What jst_map_word_set() does to a key that is not there and whose home is empty: the slot, which has the entry now; NULL where nothing was done. Whether the key is elsewhere is looked at only afterwards, as it has to be then anyway: *doubtful says that it is, or
+ * may be in another level, and jst_map_word_settle() must follow. Context: probe.
  */
-static inline struct jst_atomic_pair *jst_map_word_insert(const struct jst_memory *memory, struct jst_map_root *root, uint64_t mixed, int64_t value, bool *doubtful)
+static inline struct jst_atomic_pair *jst_map_word_insert(const struct jst_memory *memory, struct jst_map_root *root, uint64_t salted, int64_t value, bool *doubtful)
 {
-	struct jst_atomic_pair *window = jst_map_first_window(memory, root, mixed);
-	unsigned empties;
-	const unsigned matches = jst_map_look(window, mixed, &empties);
+	const uint64_t place = jst_map_place(salted);
+	const unsigned home = jst_map_home(salted, place);
+	struct jst_atomic_pair *window = jst_map_first_window(memory, root, place);
+	struct jst_atomic_pair *slot = &window[home];
+	struct jst_pair pair = { atomic_load_explicit(&slot->low, memory_order_relaxed), atomic_load_explicit(&slot->high, memory_order_relaxed) };
 
-	if (__builtin_expect(matches || !empties || jst_map_has_grown(root), 0))
+	if (__builtin_expect(pair.low != 0, 0) || __builtin_expect(!jst_pair_swap(slot, &pair, (struct jst_pair){ salted, (uint64_t)value }), 0))
 		return NULL;
-	struct jst_atomic_pair *slot = jst_map_vacancy(window, mixed, empties);
-	struct jst_pair pair = { 0, atomic_load_explicit(&slot->high, memory_order_relaxed) };
-	if (__builtin_expect(!jst_pair_swap(slot, &pair, (struct jst_pair){ mixed, (uint64_t)value }), 0))
-		return NULL;
-	*doubtful = (jst_map_look(window, mixed, NULL) & ~jst_map_bit((unsigned)(slot - window))) || jst_map_has_grown(root);
+	*doubtful = (jst_map_look(window, salted, NULL) & ~jst_map_bit(home)) || jst_map_has_grown(root);
 	return slot;
 }
 
 /* The second look of such an insertion in full: where there is another copy of the key, the one in slot gives way, and the other takes its value. Context: probe. */
-void jst_map_word_settle(const struct jst_map_access *access, uint64_t mixed, struct jst_atomic_pair *slot);
+void jst_map_word_settle(const struct jst_map_access *access, uint64_t salted, struct jst_atomic_pair *slot);
 
 /* What jst_map_add() does to a variable that is an integer or not set, if nobody interferes; false: it did nothing. Context: probe. */
 static inline bool jst_map_scalar_increase(struct jst_map_root *root, int64_t value)

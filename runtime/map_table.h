@@ -4,7 +4,7 @@
  *     root.levels[table][0] -> slots, 2^n of them    a key has one window in each level: two neighbouring cache lines, eight slots
  *     root.levels[table][1] -> the next, 4 x         taken from the heap when a window is full in all levels there are
  *
- * A slot is a struct jst_atomic_pair; low 0 is empty, else low tells the key: the mixed key itself (map_word.c) or its hash (map_block.c). Entries never move.
+ * A slot is a struct jst_atomic_pair; low 0 is empty, else low tells the key: the salted key itself (map_word.c) or its hash (map_block.c). Entries never move.
  *
  * Inserting. A thread that found no slot with its key in any level swaps its entry into the first empty slot. Two threads may do so for one key at once and pick different slots,
  * when a slot is emptied between their looks. So after the swap each looks through the whole window again. Swaps are full barriers and the looks afterwards sequentially consistent,
@@ -35,42 +35,31 @@ enum {
 };
 
 /*
- * The mixed key of an integer, a bijection: its low bits choose the window of the first level, so four integers in a row share one, and runs of them lie in windows in a row. Ids that count up, as most do, then fill windows evenly, and
- * a thread that hands out its own touches a cache line four times before the next. Integers far apart are placed by a mix of their upper bits.
+ * An integer as a key of the one-word table is kept salted: 0 is an empty slot, and the key 0 scripts do use. The one key that becomes 0 lives in the general table.
  *
- *     key ^ salt:   | high, 47 bits           | run, 15 bits        | two |
- *     mixed:        | mix of high, 47 bits    | two | run + mix, 15 bits  |
+ *     salted:   | high, 47 bits | run, 15 bits | two |
  *
- * A mixed key of 0 would be an empty slot. So that this does not fall on the key 0, which scripts do use, keys are salted first; the one key that mixes to 0 lives in the general table.
+ * Four integers in a row share the window of the first level that is chosen by the low bits of run, turned by a hash of high (multiplication by the golden ratio, Knuth 6.4), and each has a slot of its own there, by two and another bit of that hash. Ids that count
+ * up, as most do, then fill windows evenly, and a thread that hands out its own touches a cache line four times before the next.
  */
 #define JST_MAP_SALT 0x9e3779b97f4a7c15ULL
-#define JST_MAP_HIGH ((1ULL << 47) - 1)
 
-static inline uint64_t jst_map_mix(uint64_t key)
+static inline uint64_t jst_map_salted(uint64_t key)
 {
-	uint64_t high = (key ^ JST_MAP_SALT) >> 17;
-	const uint64_t run = (key ^ JST_MAP_SALT) >> 2, two = (key ^ JST_MAP_SALT) & 3;
-
-	/* Each step can be undone: a shift by more than half, a product with an odd number. */
-	high ^= high >> 24;
-	high = high * 0x742d4c957f2dULL & JST_MAP_HIGH;
-	high ^= high >> 24;
-	high = high * 0x74914f6cdd1dULL & JST_MAP_HIGH;
-	high ^= high >> 24;
-	return high << 17 | two << 15 | ((run + high) & 0x7fff);
+	return key ^ JST_MAP_SALT;
 }
 
-static inline uint64_t jst_map_unmix(uint64_t mixed)
+static inline uint64_t jst_map_unsalted(uint64_t salted)
 {
-	uint64_t high = mixed >> 17;
-	const uint64_t run = (mixed - high) & 0x7fff, two = mixed >> 15 & 3;
+	return salted ^ JST_MAP_SALT;
+}
 
-	high ^= high >> 24;
-	high = high * 0x1d96d81ecd35ULL & JST_MAP_HIGH;
-	high ^= high >> 24;
-	high = high * 0x6f87329e28a5ULL & JST_MAP_HIGH;
-	high ^= high >> 24;
-	return (high << 17 | run << 2 | two) ^ JST_MAP_SALT;
+/* The low bits choose the window, the topmost the line in it. */
+static inline uint64_t jst_map_place(uint64_t salted)
+{
+	const uint64_t hash = (salted >> 17) * 0x9e3779b97f4a7c15ULL;
+
+	return (hash & 1ULL << 63) | ((salted >> 2 & 0x7fff) + (hash >> 36));
 }
 
 enum jst_map_table { JST_MAP_WORDS, JST_MAP_BLOCKS, JST_MAP_TABLES };
@@ -100,7 +89,7 @@ static inline struct jst_map_root *jst_map_root(const struct jst_map_access *acc
 	return &jst_map_directory(access->memory)->roots[access->index];
 }
 
-/* The window of hash in a level whose word is present. Levels after the first mix it anew, so that what was neighbours in one is not in the next. */
+/* The window of a level, whose word is present, that a hash chooses: the key's own in the first level; further ones mix it anew, so that what was neighbours in one is not in the next. */
 static inline struct jst_atomic_pair *jst_map_window(const struct jst_memory *memory, uint64_t word, unsigned level, uint64_t hash)
 {
 	const uint64_t turned = __builtin_expect(level == 0, 1) ? hash : jst_mix(hash + level);
@@ -132,12 +121,12 @@ void jst_map_relax(unsigned attempt);
 /* size bytes for a map, leaving an eighth of the memory to aggregations and rings; 0 when there is no more. */
 jst_ref jst_map_take(struct jst_memory *memory, uint64_t size);
 
-/* What each table does. The operations are those of map.h; mixed is never 0. Context: probe. */
-struct jst_value jst_map_word_get(const struct jst_map_access *access, uint64_t mixed);
-bool jst_map_word_has(const struct jst_map_access *access, uint64_t mixed);
-void jst_map_word_set(const struct jst_map_access *access, uint64_t mixed, int64_t value);
-void jst_map_word_add(const struct jst_map_access *access, uint64_t mixed, int64_t value);
-bool jst_map_word_delete(const struct jst_map_access *access, uint64_t mixed);
+/* What each table does. The operations are those of map.h; salted is never 0. Context: probe. */
+struct jst_value jst_map_word_get(const struct jst_map_access *access, uint64_t salted);
+bool jst_map_word_has(const struct jst_map_access *access, uint64_t salted);
+void jst_map_word_set(const struct jst_map_access *access, uint64_t salted, int64_t value);
+void jst_map_word_add(const struct jst_map_access *access, uint64_t salted, int64_t value);
+bool jst_map_word_delete(const struct jst_map_access *access, uint64_t salted);
 
 /* A key as the general table knows it. */
 struct jst_map_key {

@@ -109,7 +109,7 @@ static void read_words(struct jst_map_view *view, const struct jst_atomic_pair *
 
 		if (!read_slot(&slots[i], &pair))
 			continue;
-		const struct jst_value key = jst_value_int((int64_t)jst_map_unmix(pair.low));
+		const struct jst_value key = jst_value_int((int64_t)jst_map_unsalted(pair.low));
 		const uint32_t key_size = jst_key_encode(view->key, view->room, &key, 1, 0, &(bool){ false });
 		visit(context, view->key, key_size, (int64_t)pair.high);
 	}

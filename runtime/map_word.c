@@ -1,12 +1,17 @@
 /*
- * The one-word table: a slot is (mixed key, value), 16 bytes replaced at once, so a key is never seen with another key's value. Mixing is a bijection: the mixed key is the key. See map_table.h for windows and levels.
+ * The one-word table: a slot is (salted key, value), 16 bytes replaced at once, so a key is never seen with another key's value. See map_table.h for windows and levels.
  *
  * While looking, only the low halves are read; the pair is read at once where that matches. What lies in the high half of an empty slot means nothing.
  */
 #include "map_inline.h"
 
+static inline struct jst_atomic_pair *window_of(const struct jst_map_access *access, uint64_t word, unsigned level, uint64_t salted)
+{
+	return jst_map_window(access->memory, word, level, level ? salted : jst_map_place(salted));
+}
+
 /* The first slot with the key but `except`; in *empty, unless NULL, the first empty one if there is none; in *levels how many levels there are. */
-static inline struct jst_atomic_pair *find(const struct jst_map_access *access, struct jst_map_root *root, uint64_t mixed, const struct jst_atomic_pair *except,
+static inline struct jst_atomic_pair *find(const struct jst_map_access *access, struct jst_map_root *root, uint64_t salted, const struct jst_atomic_pair *except,
                                            struct jst_atomic_pair **empty, unsigned *levels)
 {
 	unsigned level;
@@ -16,43 +21,43 @@ static inline struct jst_atomic_pair *find(const struct jst_map_access *access, 
 		unsigned empties = 0;
 		if (!word)
 			break;
-		struct jst_atomic_pair *window = jst_map_window(access->memory, word, level, mixed);
-		unsigned matches = jst_map_look(window, mixed, empty ? &empties : NULL);
+		struct jst_atomic_pair *window = window_of(access, word, level, salted);
+		unsigned matches = jst_map_look(window, salted, empty ? &empties : NULL);
 		if (except && except >= window && except < window + JST_MAP_WINDOW)
 			matches &= ~jst_map_bit((unsigned)(except - window));
 		if (matches)
 			return jst_map_slot(window, matches);
 		if (empties && !*empty)
-			*empty = jst_map_vacancy(window, mixed, empties);
+			*empty = jst_map_vacancy(window, salted, empties);
 	}
 	if (levels)
 		*levels = level;
 	return NULL;
 }
 
-struct jst_value jst_map_word_get(const struct jst_map_access *access, uint64_t mixed)
+struct jst_value jst_map_word_get(const struct jst_map_access *access, uint64_t salted)
 {
 	struct jst_map_root *root = jst_map_root(access);
 
 	for (unsigned attempt = 0; attempt < JST_MAP_TRIES; attempt++) {
-		struct jst_atomic_pair *slot = find(access, root, mixed, NULL, NULL, NULL);
+		struct jst_atomic_pair *slot = find(access, root, salted, NULL, NULL, NULL);
 		if (!slot)
 			return jst_value_nil();
 		const struct jst_pair pair = jst_pair_load(slot);
-		if (__builtin_expect(pair.low == mixed, 1))
+		if (__builtin_expect(pair.low == salted, 1))
 			return jst_value_int((int64_t)pair.high);
 	}
 	jst_slot_lose(access->slot, JST_LOSS_CONTENTION);
 	return jst_value_nil();
 }
 
-bool jst_map_word_has(const struct jst_map_access *access, uint64_t mixed)
+bool jst_map_word_has(const struct jst_map_access *access, uint64_t salted)
 {
-	return find(access, jst_map_root(access), mixed, NULL, NULL, NULL) != NULL;
+	return find(access, jst_map_root(access), salted, NULL, NULL, NULL) != NULL;
 }
 
 /* Of a full span table: the slot of the window's oldest entry, which is in *pair. */
-static struct jst_atomic_pair *find_oldest(const struct jst_map_access *access, struct jst_map_root *root, uint64_t mixed, struct jst_pair *pair)
+static struct jst_atomic_pair *find_oldest(const struct jst_map_access *access, struct jst_map_root *root, uint64_t salted, struct jst_pair *pair)
 {
 	struct jst_atomic_pair *oldest = NULL;
 
@@ -60,7 +65,7 @@ static struct jst_atomic_pair *find_oldest(const struct jst_map_access *access, 
 		const uint64_t word = jst_map_level(root, JST_MAP_WORDS, level);
 		if (!word)
 			break;
-		struct jst_atomic_pair *window = jst_map_window(access->memory, word, level, mixed);
+		struct jst_atomic_pair *window = window_of(access, word, level, salted);
 		for (unsigned i = 0; i < JST_MAP_WINDOW; i++) {
 			const struct jst_pair seen = jst_pair_load(&window[i]);
 			if (!seen.low)
@@ -75,11 +80,11 @@ static struct jst_atomic_pair *find_oldest(const struct jst_map_access *access, 
 }
 
 /* Takes the own entry out again; false: somebody deleted it. *value becomes what it held. */
-static bool take_back(struct jst_atomic_pair *slot, uint64_t mixed, int64_t *value)
+static bool take_back(struct jst_atomic_pair *slot, uint64_t salted, int64_t *value)
 {
 	struct jst_pair pair = jst_pair_load(slot);
 
-	while (pair.low == mixed) {
+	while (pair.low == salted) {
 		if (jst_pair_swap(slot, &pair, (struct jst_pair){ 0, 0 })) {
 			*value = (int64_t)pair.high;
 			return true;
@@ -88,23 +93,23 @@ static bool take_back(struct jst_atomic_pair *slot, uint64_t mixed, int64_t *val
 	return false;
 }
 
-static inline void change(const struct jst_map_access *access, uint64_t mixed, int64_t value, bool add)
+static inline void change(const struct jst_map_access *access, uint64_t salted, int64_t value, bool add)
 {
 	struct jst_map_root *root = jst_map_root(access);
 
 	for (unsigned attempt = 0; attempt < JST_MAP_TRIES; attempt++) {
 		struct jst_atomic_pair *empty = NULL;
 		unsigned levels = 0;
-		struct jst_atomic_pair *slot = find(access, root, mixed, NULL, &empty, &levels);
+		struct jst_atomic_pair *slot = find(access, root, salted, NULL, &empty, &levels);
 		struct jst_pair pair = { 0, 0 };
 
 		if (__builtin_expect(attempt != 0, 0))
 			jst_map_relax(attempt);
 		if (slot) {
 			pair = jst_pair_load(slot);
-			while (pair.low == mixed && attempt++ < JST_MAP_TRIES) {
+			while (pair.low == salted && attempt++ < JST_MAP_TRIES) {
 				const uint64_t next = add ? pair.high + (uint64_t)value : (uint64_t)value;
-				if (jst_pair_swap(slot, &pair, (struct jst_pair){ mixed, next }))
+				if (jst_pair_swap(slot, &pair, (struct jst_pair){ salted, next }))
 					return;
 				jst_map_relax(attempt);
 			}
@@ -117,47 +122,47 @@ static inline void change(const struct jst_map_access *access, uint64_t mixed, i
 			if (jst_map_grow(access, JST_MAP_WORDS, levels, attempt))
 				continue;
 			if (access->decl->flags & JST_MAP_SPAN)
-				slot = find_oldest(access, root, mixed, &pair);
+				slot = find_oldest(access, root, salted, &pair);
 			if (!slot) {
 				jst_slot_lose(access->slot, JST_LOSS_ENTRIES);
 				return;
 			}
-			if (pair.low == mixed)
+			if (pair.low == salted)
 				continue;
 		}
 		const bool evicts = pair.low != 0;
-		if (!jst_pair_swap(slot, &pair, (struct jst_pair){ mixed, (uint64_t)value }))
+		if (!jst_pair_swap(slot, &pair, (struct jst_pair){ salted, (uint64_t)value }))
 			continue;
 		if (__builtin_expect(evicts, 0))
 			jst_slot_lose(access->slot, JST_LOSS_SPANS);
-		if (__builtin_expect(!find(access, root, mixed, slot, NULL, NULL), 1))
+		if (__builtin_expect(!find(access, root, salted, slot, NULL, NULL), 1))
 			return;
 		/* With another copy there, ours goes, with what others have made of it. */
-		if (!take_back(slot, mixed, &value))
+		if (!take_back(slot, salted, &value))
 			return;
 	}
 	jst_slot_lose(access->slot, JST_LOSS_CONTENTION);
 }
 
-void jst_map_word_set(const struct jst_map_access *access, uint64_t mixed, int64_t value)
+void jst_map_word_set(const struct jst_map_access *access, uint64_t salted, int64_t value)
 {
-	change(access, mixed, value, false);
+	change(access, salted, value, false);
 }
 
-void jst_map_word_settle(const struct jst_map_access *access, uint64_t mixed, struct jst_atomic_pair *slot)
+void jst_map_word_settle(const struct jst_map_access *access, uint64_t salted, struct jst_atomic_pair *slot)
 {
 	int64_t value;
 
-	if (find(access, jst_map_root(access), mixed, slot, NULL, NULL) && take_back(slot, mixed, &value))
-		change(access, mixed, value, false);
+	if (find(access, jst_map_root(access), salted, slot, NULL, NULL) && take_back(slot, salted, &value))
+		change(access, salted, value, false);
 }
 
-void jst_map_word_add(const struct jst_map_access *access, uint64_t mixed, int64_t value)
+void jst_map_word_add(const struct jst_map_access *access, uint64_t salted, int64_t value)
 {
-	change(access, mixed, value, true);
+	change(access, salted, value, true);
 }
 
-bool jst_map_word_delete(const struct jst_map_access *access, uint64_t mixed)
+bool jst_map_word_delete(const struct jst_map_access *access, uint64_t salted)
 {
 	struct jst_map_root *root = jst_map_root(access);
 	bool removed = false;
@@ -166,9 +171,9 @@ bool jst_map_word_delete(const struct jst_map_access *access, uint64_t mixed)
 		const uint64_t word = jst_map_level(root, JST_MAP_WORDS, level);
 		if (!word)
 			break;
-		struct jst_atomic_pair *window = jst_map_window(access->memory, word, level, mixed);
-		for (unsigned matches = jst_map_look(window, mixed, NULL); matches; matches &= matches - 1)
-			removed |= jst_pair_clear(jst_map_slot(window, matches), mixed);
+		struct jst_atomic_pair *window = window_of(access, word, level, salted);
+		for (unsigned matches = jst_map_look(window, salted, NULL); matches; matches &= matches - 1)
+			removed |= jst_pair_clear(jst_map_slot(window, matches), salted);
 	}
 	return removed;
 }

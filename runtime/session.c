@@ -25,15 +25,10 @@ uint32_t jst_session_work_size(uint32_t string_size)
 	return (uint32_t)(RUN_SIZE + VALUES_SIZE) + 2 * ((half + 31) & ~31U);
 }
 
-static struct jst_run *run_of(const struct jst_session *session, const struct jst_runner *runner)
-{
-	return (struct jst_run *)(void *)(session->work + (size_t)session->work_size * runner->slot);
-}
-
 /* What stays the same in all runs of the session on the runner's thread. */
 static void set_up(struct jst_session *session, const struct jst_runner *runner)
 {
-	struct jst_run *run = run_of(session, runner);
+	struct jst_run *run = jst_run_of(session, runner->slot);
 	unsigned char *values = (unsigned char *)run + RUN_SIZE;
 
 	run->session = session;
@@ -69,52 +64,10 @@ void jst_session_claim(struct jst_session *session, const struct jst_runner *run
 		;
 }
 
-/* Marks the slot as inside an event, for a reader after the thread's death, where order among this thread's stores is all that is needed, and for who finds an entry of the slot's among speculations. */
-static inline void enter(struct jst_slot *slot, uint32_t count)
-{
-	atomic_store_explicit(&slot->inside, count, memory_order_relaxed);
-	atomic_signal_fence(memory_order_seq_cst);
-}
-
-static inline void leave(struct jst_slot *slot)
-{
-	const uint32_t inside = atomic_load_explicit(&slot->inside, memory_order_relaxed);
-
-	/* Even and never less, also where an event inside this one took it for abandoned. Pairs with the acquire in speculation.c: whoever sees the event over sees all that it did. */
-	atomic_store_explicit(&slot->inside, (inside | 1) + 1, memory_order_release);
-}
-
-/* plan: what runs, of the binding. */
-static inline void run_plans(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words, uint32_t flags,
-                             const struct jst_plan *plan, uint32_t plans)
-{
-	struct jst_run *run = run_of(session, runner);
-	struct jst_slot *slot = run->slot;
-	const uint32_t inside = atomic_load_explicit(&slot->inside, memory_order_relaxed);
-
-	enter(slot, inside + 1);
-	run->words = words;
-	run->binding = binding;
-	run->found.slot = NULL;
-	run->update.bank = jst_slot_bank(&session->memory, slot);
-	if (flags & JST_BINDING_CLOCK)
-		run->now = jst_clock_now(&session->memory.header->clock);
-	jst_vm_run(run, plan, plans);
-	leave(slot);
-}
-
-void jst_session_run(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words)
-{
-	/* After exit() nothing more is seen. A lone word, in the line of the generation, which is read anyway. */
-	if (__builtin_expect(atomic_load_explicit(&session->memory.header->exit_code, memory_order_relaxed) != -1, 0))
-		return;
-	run_plans(session, runner, binding, words, binding->flags, binding->plan, binding->clauses);
-}
-
 void jst_session_event(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words)
 {
 	if (jst_plan_passes(binding, words))
-		jst_session_run(session, runner, binding, words);
+		jst_vm_run_binding(jst_run_of(session, runner->slot), binding, words);
 }
 
 void jst_session_clause(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words, uint32_t clause)
@@ -124,7 +77,7 @@ void jst_session_clause(struct jst_session *session, const struct jst_runner *ru
 	struct jst_plan plan;
 
 	jst_plan_make_plain(session->program, &single, &index, 1, &plan);
-	run_plans(session, runner, binding, words, single.flags, &plan, 1);
+	jst_vm_run(jst_run_of(session, runner->slot), binding, words, single.flags, &plan, 1);
 }
 
 void jst_session_initialise(struct jst_session *session)

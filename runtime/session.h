@@ -59,9 +59,6 @@ void jst_session_claim(struct jst_session *session, const struct jst_runner *run
 /* Runs all clauses of the binding, in order, for one event whose arguments are words. The clock is read at most once. Nothing here allocates, locks or makes a system call; errno stays. Context: probe, the slot's owner. */
 void jst_session_event(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words);
 
-/* The same, where jst_plan_passes() (plan.h) has been asked. */
-void jst_session_run(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words);
-
 /* Runs one clause by its index (the CLI's special clauses); same rules. The binding gives fields and names, also where there are none; its list of clauses is not looked at. */
 void jst_session_clause(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words, uint32_t clause);
 

@@ -68,10 +68,10 @@ static inline struct jst_map_root *map_root(const struct jst_run *run, int32_t m
 }
 
 /* An entry that this event found and is likely to remove. */
-static inline void remember(struct jst_run *run, int32_t map, uint64_t mixed, struct jst_atomic_pair *slot)
+static inline void remember(struct jst_run *run, int32_t map, uint64_t salted, struct jst_atomic_pair *slot)
 {
 	run->found.map = map;
-	run->found.mixed = mixed;
+	run->found.salted = salted;
 	run->found.slot = slot;
 }
 
@@ -80,10 +80,10 @@ static inline bool remove_found(struct jst_run *run, int32_t map, uint64_t key)
 {
 	struct jst_atomic_pair *slot = run->found.slot;
 
-	if (!slot || run->found.map != map || run->found.mixed != jst_map_mix(key))
+	if (!slot || run->found.map != map || run->found.salted != jst_map_salted(key))
 		return false;
 	run->found.slot = NULL;
-	return jst_pair_clear(slot, run->found.mixed);
+	return jst_pair_clear(slot, run->found.salted);
 }
 
 /* The first exit decides. */
@@ -94,6 +94,36 @@ static __attribute__((noinline, cold)) void ask_exit(const struct jst_run *run, 
 	/* Pairs with the CLI's relaxed load: a lone word. */
 	atomic_compare_exchange_strong_explicit(&run->session->memory.header->exit_code, &none, code->kind == JST_INT ? (int32_t)(code->i & 0xff) : 0, memory_order_relaxed,
 	                                        memory_order_relaxed);
+}
+
+/* ---- around an event ---- */
+
+/* Marks the slot as inside an event, for a reader after the thread's death, where order among this thread's stores is all that is needed, and for who finds an entry of the slot's among speculations. */
+static inline void enter(struct jst_slot *slot, uint32_t count)
+{
+	atomic_store_explicit(&slot->inside, count, memory_order_relaxed);
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+static inline void leave(struct jst_slot *slot)
+{
+	const uint32_t inside = atomic_load_explicit(&slot->inside, memory_order_relaxed);
+
+	/* Even and never less, also where an event inside this one took it for abandoned. Pairs with the acquire in speculation.c: whoever sees the event over sees all that it did. */
+	atomic_store_explicit(&slot->inside, (inside | 1) + 1, memory_order_release);
+}
+
+static inline void begin(struct jst_run *run, const struct jst_binding *binding, const uint64_t *words, uint32_t flags)
+{
+	struct jst_slot *slot = run->slot;
+
+	enter(slot, atomic_load_explicit(&slot->inside, memory_order_relaxed) + 1);
+	run->words = words;
+	run->binding = binding;
+	run->found.slot = NULL;
+	run->update.bank = jst_slot_bank(&run->session->memory, slot);
+	if (flags & JST_BINDING_CLOCK)
+		run->now = jst_clock_now(&run->session->memory.header->clock);
 }
 
 /* ---- the machine ---- */
@@ -130,7 +160,7 @@ static __attribute__((noinline, cold)) void ask_exit(const struct jst_run *run, 
 			goto spent;                       \
 	} while (0)
 
-void jst_vm_run(struct jst_run *run, const struct jst_plan *plan, uint32_t plans)
+void jst_vm_run(struct jst_run *run, const struct jst_binding *binding, const uint64_t *const words, uint32_t flags, const struct jst_plan *plan, uint32_t plans)
 {
 	static const void *const handlers[JST_QUICK_END] = {
 #define OPCODE(name, text, shape, meaning) [JST_OP_##name] = &&op_##name,
@@ -143,16 +173,20 @@ void jst_vm_run(struct jst_run *run, const struct jst_plan *plan, uint32_t plans
 	const struct jst_plan *const end = plan + plans;
 	const struct jst_program *const program = run->program;
 	struct jst_value *const R = run->registers;
-	const uint64_t *const words = run->words;
 	const struct jst_insn *code, *insn;
 	int64_t remaining;
 	bool holds_as_wanted;
+
+	/* A lone word, in the line of the generation, which is read anyway. */
+	if (unlikely(atomic_load_explicit(&run->session->memory.header->exit_code, memory_order_relaxed) != -1))
+		return;
+	begin(run, binding, words, flags);
 
 start:
 	insn = code = plan->code;
 	remaining = (int64_t)run->session->budget - plan->insns;
 	run->used = 0;
-	run->speculates = false;
+	run->speculates = 0;
 	if (unlikely(remaining < 0))
 		goto spent;
 	goto *handlers[insn->op];
@@ -406,6 +440,7 @@ op_RETURN:
 done:
 	if (++plan < end)
 		goto start;
+	leave(run->slot);
 	return;
 
 /* ---- quick ones: plan.h ---- */
@@ -433,43 +468,43 @@ quick_TEST_GT:
 quick_TEST_GE:
 	TEST(>=);
 quick_PUT_NOW: {
-	const uint64_t mixed = jst_map_mix(words[insn->b]);
+	const uint64_t salted = jst_map_salted(words[insn->b]);
 	bool doubtful = false;
 
 	A = jst_value_int((int64_t)words[insn->b]);
 	R[insn[1].a] = jst_value_int(run->now);
 	insn += 2;
-	struct jst_atomic_pair *slot = likely(mixed) ? jst_map_word_insert(&run->session->memory, map_root(run, insn->imm), mixed, run->now, &doubtful) : NULL;
+	struct jst_atomic_pair *slot = likely(salted) ? jst_map_word_insert(&run->session->memory, map_root(run, insn->imm), salted, run->now, &doubtful) : NULL;
 	if (unlikely(!slot))
 		goto op_MAPSET;
 	if (unlikely(doubtful))
-		jst_map_word_settle(map_access(run, insn->imm), mixed, slot);
+		jst_map_word_settle(map_access(run, insn->imm), salted, slot);
 	NEXT;
 }
 quick_GET: {
-	const uint64_t mixed = jst_map_mix(words[insn->b]);
+	const uint64_t salted = jst_map_salted(words[insn->b]);
 	struct jst_pair pair;
 
 	A = jst_value_int((int64_t)words[insn->b]);
 	insn++;
-	struct jst_atomic_pair *slot = likely(mixed) ? jst_map_word_seek(&run->session->memory, map_root(run, insn->imm), mixed, &pair) : NULL;
+	struct jst_atomic_pair *slot = likely(salted) ? jst_map_word_seek(&run->session->memory, map_root(run, insn->imm), salted, &pair) : NULL;
 	if (unlikely(!slot))
 		goto op_MAPGET;
-	remember(run, insn->imm, mixed, slot);
+	remember(run, insn->imm, salted, slot);
 	A = jst_value_int((int64_t)pair.high);
 	NEXT;
 }
 quick_SINCE: {
-	const uint64_t mixed = jst_map_mix(words[insn[1].b]);
+	const uint64_t salted = jst_map_salted(words[insn[1].b]);
 	struct jst_pair pair;
 
 	A = jst_value_int(run->now);
 	R[insn[1].a] = jst_value_int((int64_t)words[insn[1].b]);
 	insn += 2;
-	struct jst_atomic_pair *slot = likely(mixed) ? jst_map_word_seek(&run->session->memory, map_root(run, insn->imm), mixed, &pair) : NULL;
+	struct jst_atomic_pair *slot = likely(salted) ? jst_map_word_seek(&run->session->memory, map_root(run, insn->imm), salted, &pair) : NULL;
 	if (unlikely(!slot))
 		goto op_MAPGET;
-	remember(run, insn->imm, mixed, slot);
+	remember(run, insn->imm, salted, slot);
 	A = jst_value_int((int64_t)pair.high);
 	insn++;
 	A = jst_value_int((int64_t)((uint64_t)run->now - pair.high));

@@ -16,11 +16,11 @@ struct jst_run {
 	const uint64_t *words;
 	const struct jst_binding *binding;
 	int64_t now;         /* ns, read before the first clause if one of them uses it */
-	struct { struct jst_atomic_pair *slot; uint64_t mixed; int32_t map; } found; /* an entry of a one-word table that a clause found; slot NULL: none */
+	struct { struct jst_atomic_pair *slot; uint64_t salted; int32_t map; } found; /* an entry of a one-word table that a clause found; slot NULL: none */
 
 	/* the clause's */
 	uint32_t used;       /* of the room for strings; starts at 0 with each clause. Strings read from maps may reach into the room for keys */
-	bool speculates;     /* since this clause's SPECULATE: what it ships is held under … */
+	uint32_t speculates; /* 1 since this clause's SPECULATE: what it ships is held under … */
 	struct jst_speculation_key speculation; /* … this key; nil: nowhere */
 	struct jst_map_access map; /* all but decl and index, which the instruction sets */
 	struct jst_update update;  /* its bank is the event's; decl, index, timestamp, scratch and room are the instruction's */
@@ -35,8 +35,20 @@ struct jst_run {
 	uint32_t room;       /* bytes for the strings */
 };
 
-/* Runs as many clauses, each to its end or until its budget is spent (LOSS_BUDGET). Context: probe. */
-void jst_vm_run(struct jst_run *run, const struct jst_plan *plan, uint32_t plans);
+/* The run of the slot of that index, which is claimed. Context: probe, the slot's owner. */
+static inline struct jst_run *jst_run_of(const struct jst_session *session, uint32_t slot)
+{
+	return (struct jst_run *)(void *)(session->work + (size_t)session->work_size * slot);
+}
+
+/* Runs as many clauses, of a binding, for an event whose arguments are words: each to its end or until its budget is spent (LOSS_BUDGET). flags: JST_BINDING_… of these clauses. After exit() nothing is run any more. Context: probe, the slot's owner. */
+void jst_vm_run(struct jst_run *run, const struct jst_binding *binding, const uint64_t *words, uint32_t flags, const struct jst_plan *plan, uint32_t plans);
+
+/* All clauses of the binding, where jst_plan_passes() has been asked. Context: likewise. */
+static inline void jst_vm_run_binding(struct jst_run *run, const struct jst_binding *binding, const uint64_t *words)
+{
+	jst_vm_run(run, binding, words, binding->flags, binding->plan, binding->clauses);
+}
 
 /* vm_record.c: runs an instruction that sends a record, of values, or for EVENT of the event's fields. Returns the bytes of the fields that it looked at. Context: probe. */
 uint64_t jst_run_record(struct jst_run *run, const struct jst_insn *insn, const struct jst_value *values);

@@ -63,7 +63,7 @@ static void fill_crowd(void)
 	unsigned found = 0;
 
 	for (int64_t i = 0; found < sizeof(crowd) / sizeof(crowd[0]); i++) {
-		if ((jst_map_mix((uint64_t)i) & 31) < 2)
+		if ((jst_map_place(jst_map_salted((uint64_t)i)) & 31) < 2)
 			crowd[found++] = i;
 	}
 }

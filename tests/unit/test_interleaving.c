@@ -146,7 +146,7 @@ static uint64_t window_of(uint32_t map, struct jst_value candidate)
 	bool cut = false;
 
 	if (map != GENERAL)
-		return jst_map_mix((uint64_t)candidate.i) & 31;
+		return jst_map_place(jst_map_salted((uint64_t)candidate.i)) & 31;
 	return jst_hash(buffer, jst_key_encode(buffer, sizeof(buffer), &candidate, 1, 64, &cut)) & 31;
 }
 

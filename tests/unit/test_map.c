@@ -271,14 +271,14 @@ END_TEST
 
 START_TEST(several_keys)
 {
-	const struct jst_value ab[] = { text("a"), text("b") }, a_b[] = { text("ab"), text("") }, mixed[] = { jst_value_int(1), jst_value_nil() };
+	const struct jst_value ab[] = { text("a"), text("b") }, a_b[] = { text("ab"), text("") }, salted[] = { jst_value_int(1), jst_value_nil() };
 
 	jst_map_set(&map[PAIR], ab, jst_value_int(1));
 	jst_map_set(&map[PAIR], a_b, jst_value_int(2));
-	jst_map_set(&map[PAIR], mixed, jst_value_int(3));
+	jst_map_set(&map[PAIR], salted, jst_value_int(3));
 	expect_int(jst_map_get(&map[PAIR], ab), 1);
 	expect_int(jst_map_get(&map[PAIR], a_b), 2);
-	expect_int(jst_map_get(&map[PAIR], mixed), 3);
+	expect_int(jst_map_get(&map[PAIR], salted), 3);
 	jst_map_delete(&map[PAIR], ab);
 	ck_assert(!jst_map_has(&map[PAIR], ab));
 	ck_assert(jst_map_has(&map[PAIR], a_b));
@@ -506,8 +506,8 @@ START_TEST(ends_without_a_start_are_counted)
 }
 END_TEST
 
-/* Mixing can be undone, so no two keys are taken for one; and keys that count up fill the windows of a first level evenly. */
-START_TEST(mixing_is_a_bijection_that_keeps_neighbours)
+/* Salting can be undone, so no two keys are taken for one; and keys that count up fill the windows of a first level evenly, each with a slot of its own. */
+START_TEST(salting_is_a_bijection_that_keeps_neighbours)
 {
 	enum { WINDOWS = 8192 };
 	static unsigned keys[WINDOWS];
@@ -517,12 +517,12 @@ START_TEST(mixing_is_a_bijection_that_keeps_neighbours)
 		random ^= random << 13;
 		random ^= random >> 7;
 		random ^= random << 17;
-		ck_assert_uint_eq(jst_map_unmix(jst_map_mix(random)), random);
+		ck_assert_uint_eq(jst_map_unsalted(jst_map_salted(random)), random);
 	}
 	for (uint64_t key = 0; key < 4 * WINDOWS; key++) {
-		ck_assert_uint_eq(jst_map_unmix(jst_map_mix(key)), key);
-		ck_assert_uint_ne(jst_map_mix(key), 0);
-		ck_assert_uint_lt(keys[jst_map_mix(key) % WINDOWS]++, 4);
+		ck_assert_uint_eq(jst_map_unsalted(jst_map_salted(key)), key);
+		ck_assert_uint_ne(jst_map_salted(key), 0);
+		ck_assert_uint_lt(keys[jst_map_place(jst_map_salted(key)) % WINDOWS]++, 4);
 	}
 }
 END_TEST
@@ -557,7 +557,7 @@ int main(void)
 
 	tcase_set_timeout(tests, 120);
 	tcase_add_checked_fixture(tests, setup, teardown);
-	tcase_add_test(tests, mixing_is_a_bijection_that_keeps_neighbours);
+	tcase_add_test(tests, salting_is_a_bijection_that_keeps_neighbours);
 	tcase_add_test(tests, integers_live);
 	tcase_add_test(tests, every_kind_of_value);
 	tcase_add_test(tests, strings_grow_byte_by_byte);
