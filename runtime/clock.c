@@ -5,8 +5,8 @@
  * ahead, and is a bit steeper or flatter, so that what was off then is worked off a second later. Before the anchor a flatter line lies above the old one (by a nanosecond for
  * each ppm of difference) and a steeper one is not used (its anchor is behind), so no reader ever sees time go back.
  *
- * Publication is a sequence of two sets: the writer fills the set out of use, then raises the index. A reader takes the index, the counter and the set, and the index again: unchanged
- * means that the set was whole, and that the counter was read before the next publication.
+ * Publication is a sequence of two sets: the writer fills the set out of use, then raises the index. A reader copies the set, and takes the index before and after: unchanged means that the copy is whole. By the copy it tells the time as long as the index
+ * is that one before and after it read the counter, which then was read before the next publication.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +25,7 @@ enum {
 	NS_PER_SECOND = 1000000000,
 	YOUNG_NS = 2000000,       /* what the first pair must be apart from the second */
 	AHEAD_NS = 1000000,       /* the anchor of a flatter line, past its publication */
+	COPY_TRIES = 8,
 	PUBLISH_TRIES = 16,
 };
 
@@ -132,6 +133,29 @@ int64_t jst_clock_read_kernel(void)
 	return monotonic();
 }
 
+bool jst_clock_copy(struct jst_clock_line *line, const struct jst_clock_page *page)
+{
+	for (int tries = 0; tries < COPY_TRIES; tries++) {
+		/* Pairs with the last release in publish(): the set is what was published under this index, or a later one, which the second load notices. */
+		const uint32_t index = atomic_load_explicit(&page->index, memory_order_acquire);
+
+		if (!index)
+			return false;
+		const struct jst_clock_scale *scale = &page->scale[index & 1];
+
+		/* Pair with the releases of the set in publish(): if a word of a later set was read, the index that came before it is seen below. */
+		line->tsc = atomic_load_explicit(&scale->tsc, memory_order_acquire);
+		line->ns = atomic_load_explicit(&scale->ns, memory_order_acquire);
+		line->mult = atomic_load_explicit(&scale->mult, memory_order_acquire);
+		if (atomic_load_explicit(&page->index, memory_order_relaxed) == index) {
+			line->index = index;
+			return true;
+		}
+	}
+	line->index = JST_CLOCK_NONE; /* it holds something of several */
+	return false;
+}
+
 int64_t jst_clock_wall(const struct jst_clock_page *page, int64_t now)
 {
 	/* One word, good in either set: no need to look again. */
@@ -194,12 +218,12 @@ static void publish(struct jst_clock_page *page, uint64_t anchor, int64_t ns, ui
 		index = 2; /* 0 says that there is no counter; 2 has its parity */
 	struct jst_clock_scale *scale = &page->scale[index & 1];
 
-	/* Pair with the acquires of the set in jst_clock_now(): who reads one of these words sees at least the index before this one. */
+	/* Pair with the acquires of the set in jst_clock_copy(): who reads one of these words sees at least the index before this one. */
 	atomic_store_explicit(&scale->tsc, anchor, memory_order_release);
 	atomic_store_explicit(&scale->ns, ns, memory_order_release);
 	atomic_store_explicit(&scale->mult, mult, memory_order_release);
 	atomic_store_explicit(&scale->wall, wall, memory_order_relaxed); /* good in any set */
-	/* Pairs with the acquire in jst_clock_now() and jst_clock_wall(). */
+	/* Pairs with the acquire in jst_clock_copy() and jst_clock_wall(). */
 	atomic_store_explicit(&page->index, index, memory_order_release);
 }
 
@@ -277,7 +301,7 @@ void jst_clock_adjust(struct jst_clock *clock, struct jst_clock_page *page)
 	if (!clock->mult)
 		return; /* too early to have measured anything */
 	const uint64_t measured = clock->mult;
-	const int64_t ahead = jst_clock_line(pair.ticks, old_anchor, old_ns, old_mult) - pair.ns;
+	const int64_t ahead = jst_clock_value(pair.ticks, old_anchor, old_ns, old_mult) - pair.ns;
 
 	if (ahead < -NS_PER_SECOND || ahead > STEP_BACK_NS) {
 		/* The machine slept, or nobody adjusted for long: forward at once. Or a guest was moved to a machine whose counter is another: no slewing would ever make up for that. */
@@ -293,7 +317,7 @@ void jst_clock_adjust(struct jst_clock *clock, struct jst_clock_page *page)
 		const uint64_t anchor = mult < old_mult ? now + ticks_of(margin, mult) : now;
 
 		/* Rounded up: both lines are rounded down where they are read. */
-		const int64_t ns = jst_clock_line(anchor, old_anchor, old_ns, old_mult) + 1;
+		const int64_t ns = jst_clock_value(anchor, old_anchor, old_ns, old_mult) + 1;
 
 		/* Published late, a flatter line would begin below what was read from the old one: look just before. */
 		if (mult < old_mult && jst_clock_counter() - now > ticks_of(margin / 2, mult)) {

@@ -27,7 +27,7 @@ static inline uint64_t jst_clock_counter(void)
 }
 
 /* A line's value, ns. Signed: the anchor may lie ahead. Context: any. */
-static inline int64_t jst_clock_line(uint64_t ticks, uint64_t anchor, int64_t ns, uint64_t mult)
+static inline int64_t jst_clock_value(uint64_t ticks, uint64_t anchor, int64_t ns, uint64_t mult)
 {
 	return ns + (int64_t)((__int128)(int64_t)(ticks - anchor) * (__int128)mult >> 32);
 }
@@ -35,26 +35,36 @@ static inline int64_t jst_clock_line(uint64_t ticks, uint64_t anchor, int64_t ns
 /* clock_gettime(CLOCK_MONOTONIC), ns. Context: probe. */
 __attribute__((noinline, cold)) int64_t jst_clock_read_kernel(void);
 
-/* CLOCK_MONOTONIC now, ns. Context: probe. */
-static inline int64_t jst_clock_now(const struct jst_clock_page *page)
+/* A thread's copy of the set in use. */
+struct jst_clock_line {
+	uint32_t index; /* that it was published under; JST_CLOCK_NONE: nothing yet */
+	uint64_t tsc;
+	int64_t ns;
+	uint64_t mult;
+};
+#define JST_CLOCK_NONE UINT32_MAX
+
+/* Copies the set in use; false: there is none, or it changes each time it is read. Context: probe. */
+bool jst_clock_copy(struct jst_clock_line *line, const struct jst_clock_page *page);
+
+/* CLOCK_MONOTONIC now, ns, by a copy that is kept up to date. Context: probe. */
+static inline int64_t jst_clock_now(struct jst_clock_line *line, const struct jst_clock_page *page)
 {
 	enum { TRIES = 8 };
 
 	for (int tries = 0; tries < TRIES; tries++) {
-		/* Pairs with the last release in publish(): the set is what was published under this index, or a later one, which the second load notices. */
-		const uint32_t index = atomic_load_explicit(&page->index, memory_order_acquire);
+		const uint32_t index = atomic_load_explicit(&page->index, memory_order_relaxed);
 
-		if (__builtin_expect(index == 0, 0))
-			break;
-		const struct jst_clock_scale *scale = &page->scale[index & 1];
+		if (__builtin_expect(index != line->index, 0)) {
+			if (!jst_clock_copy(line, page))
+				break;
+			continue;
+		}
 		const uint64_t ticks = jst_clock_counter();
-		/* Pair with the releases of the set in publish(): if a word of a later set was read, the index that came before it is seen below. */
-		const uint64_t anchor = atomic_load_explicit(&scale->tsc, memory_order_acquire);
-		const int64_t ns = atomic_load_explicit(&scale->ns, memory_order_acquire);
-		const uint64_t mult = atomic_load_explicit(&scale->mult, memory_order_acquire);
 
+		/* The counter was read before the next publication. */
 		if (__builtin_expect(atomic_load_explicit(&page->index, memory_order_relaxed) == index, 1))
-			return jst_clock_line(ticks, anchor, ns, mult);
+			return jst_clock_value(ticks, line->tsc, line->ns, line->mult);
 	}
 	return jst_clock_read_kernel();
 }

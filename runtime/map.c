@@ -63,6 +63,8 @@ bool jst_map_init(struct jst_memory *memory, const struct jst_program *program)
 		const jst_ref ref = jst_memory_take(memory, size);
 		if (!ref)
 			return false;
+		root->home_mask = (1U << log) / JST_MAP_WINDOW - 1;
+		root->home_offset = (uint64_t)ref * 8;
 		atomic_store_explicit(&root->levels[JST_MAP_WORDS][0], ref | (uint64_t)log << 32, memory_order_release);
 		atomic_store_explicit(&root->bytes, size, memory_order_relaxed);
 	}

@@ -13,10 +13,18 @@ static inline bool jst_map_has_words(const struct jst_map_decl *decl)
 	return (decl->flags & JST_MAP_INT) && decl->keys == 1;
 }
 
-/* Where in a window a key is put if that slot is empty, and looked for first: integers in a row that share a window each have one of their own. place: jst_map_place(). */
-static inline unsigned jst_map_home(uint64_t salted, uint64_t place)
+/* Where in its window of the first level an integer is put if that slot is empty, and looked for first. */
+static inline unsigned jst_map_home_index(uint64_t salted)
 {
-	return (unsigned)(salted & 3) | (unsigned)(place >> 61 & 4);
+	return (unsigned)salted % JST_MAP_WINDOW;
+}
+
+/* That slot of the first level, which every map with words has from the start. */
+static inline struct jst_atomic_pair *jst_map_home(const struct jst_memory *memory, const struct jst_map_root *root, uint64_t salted)
+{
+	struct jst_atomic_pair *slots = (struct jst_atomic_pair *)(memory->base + root->home_offset);
+
+	return slots + (jst_map_place(salted) & root->home_mask) * JST_MAP_WINDOW + jst_map_home_index(salted);
 }
 
 /*
@@ -89,56 +97,31 @@ static inline struct jst_atomic_pair *jst_map_slot(struct jst_atomic_pair *windo
 /* Of the empty slots of a window the one for the key. */
 static inline struct jst_atomic_pair *jst_map_vacancy(struct jst_atomic_pair *window, uint64_t salted, unsigned empties)
 {
-	const unsigned home = jst_map_home(salted, jst_map_place(salted));
+	const unsigned home = jst_map_home_index(salted);
 
 	return empties & jst_map_bit(home) ? &window[home] : jst_map_slot(window, empties);
 }
 
-/* The window of a place in the first level, which every map with words has from the start. */
-static inline struct jst_atomic_pair *jst_map_first_window(const struct jst_memory *memory, struct jst_map_root *root, uint64_t place)
+/* What jst_map_word_get() does where the key is at home: the slot, and the entry in *pair. NULL: look further. Context: probe. */
+static inline struct jst_atomic_pair *jst_map_word_seek(const struct jst_memory *memory, const struct jst_map_root *root, uint64_t salted, struct jst_pair *pair)
 {
-	return jst_map_window(memory, atomic_load_explicit(&root->levels[JST_MAP_WORDS][0], memory_order_relaxed), 0, place);
-}
-
-/* Whether the table has a second level, made or in the making. Sequentially consistent: see map_table.h. */
-static inline bool jst_map_has_grown(struct jst_map_root *root)
-{
-	return atomic_load_explicit(&root->levels[JST_MAP_WORDS][1], memory_order_seq_cst) != 0;
-}
-
-/* What jst_map_word_get() does where the key is at home, or at least in its first window: the slot with the entry, and the entry in *pair. NULL: look further. Context: probe. */
-static inline struct jst_atomic_pair *jst_map_word_seek(const struct jst_memory *memory, struct jst_map_root *root, uint64_t salted, struct jst_pair *pair)
-{
-	const uint64_t place = jst_map_place(salted);
-	struct jst_atomic_pair *window = jst_map_first_window(memory, root, place);
-	struct jst_atomic_pair *slot = &window[jst_map_home(salted, place)];
+	struct jst_atomic_pair *slot = jst_map_home(memory, root, salted);
 
 	*pair = jst_pair_load(slot);
-	if (__builtin_expect(pair->low == salted, 1))
-		return slot;
-	const unsigned matches = jst_map_look(window, salted, NULL);
-	if (!matches)
-		return NULL;
-	slot = jst_map_slot(window, matches);
-	*pair = jst_pair_load(slot);
-	return pair->low == salted ? slot : NULL;
+	return __builtin_expect(pair->low == salted, 1) ? slot : NULL;
 }
 
 /*
- * What jst_map_word_set() does to a key that is not there and whose home is empty: the slot, which has the entry now; NULL where nothing was done. Whether the key is elsewhere is looked at only afterwards, as it has to be then anyway: *doubtful says that it is, or
- * may be in another level, and jst_map_word_settle() must follow. Context: probe.
+ * What jst_map_word_set() does to a key that is not there and whose home is empty: the slot, which has the entry now; NULL where nothing was done. *doubtful: the key may be elsewhere, too, and jst_map_word_settle() must follow. Context: probe.
  */
 static inline struct jst_atomic_pair *jst_map_word_insert(const struct jst_memory *memory, struct jst_map_root *root, uint64_t salted, int64_t value, bool *doubtful)
 {
-	const uint64_t place = jst_map_place(salted);
-	const unsigned home = jst_map_home(salted, place);
-	struct jst_atomic_pair *window = jst_map_first_window(memory, root, place);
-	struct jst_atomic_pair *slot = &window[home];
+	struct jst_atomic_pair *slot = jst_map_home(memory, root, salted);
 	struct jst_pair pair = { atomic_load_explicit(&slot->low, memory_order_relaxed), atomic_load_explicit(&slot->high, memory_order_relaxed) };
 
 	if (__builtin_expect(pair.low != 0, 0) || __builtin_expect(!jst_pair_swap(slot, &pair, (struct jst_pair){ salted, (uint64_t)value }), 0))
 		return NULL;
-	*doubtful = (jst_map_look(window, salted, NULL) & ~jst_map_bit(home)) || jst_map_has_grown(root);
+	*doubtful = atomic_load_explicit(&root->spread, memory_order_seq_cst);
 	return slot;
 }
 

@@ -10,6 +10,7 @@
  * when a slot is emptied between their looks. So after the swap each looks through the whole window again. Swaps are full barriers and the looks afterwards sequentially consistent,
  * so of two such threads at least one sees the other's entry (Dekker). Whoever sees another copy takes his own out again, with what other threads have made of it meanwhile, and starts anew with that value.
  * If his own is gone, somebody deleted it, which came after. A new level is published before anything is put into it, by a sequentially consistent swap, so the second look includes it or the other thread's does.
+ * As long as nobody had to put an entry of the words elsewhere than at its home (root.spread), the second look is that at spread: who sets it has not put his entry in before, and looks himself afterwards.
  * Deleting empties every copy. While two copies exist, for some nanoseconds, a get may return either; an update of the copy that goes is carried over to the one that stays.
  *
  * Growing. The level's word goes 0 -> MAKING -> ref. One thread claims the making; it takes one fetch_add on the heap. Others look again a bounded number of times, and if the maker was preempted, make the level
@@ -37,29 +38,26 @@ enum {
 /*
  * An integer as a key of the one-word table is kept salted: 0 is an empty slot, and the key 0 scripts do use. The one key that becomes 0 lives in the general table.
  *
- *     salted:   | high, 47 bits | run, 15 bits | two |
- *
- * Four integers in a row share the window of the first level that is chosen by the low bits of run, turned by a hash of high (multiplication by the golden ratio, Knuth 6.4), and each has a slot of its own there, by two and another bit of that hash. Ids that count
- * up, as most do, then fill windows evenly, and a thread that hands out its own touches a cache line four times before the next.
+ * Integers in a row, as ids that count up are, share a window of the first level by sevens and eights, each with a slot of its own there, its home; those that follow have the next window, all the way round. So they are at home as long as no more of them live at once
+ * than there is room for, and a thread that hands out its own touches a cache line four times before the next. That is multiplicative hashing (Knuth 6.4) with a factor little above 2^50: the product's topmost eleven bits, the window, rise by a bit more than one
+ * every eight integers, and the little more spreads what comes in larger steps.
  */
 #define JST_MAP_SALT 0x9e3779b97f4a7c15ULL
 
 static inline uint64_t jst_map_salted(uint64_t key)
 {
-	return key ^ JST_MAP_SALT;
+	return key + JST_MAP_SALT;
 }
 
 static inline uint64_t jst_map_unsalted(uint64_t salted)
 {
-	return salted ^ JST_MAP_SALT;
+	return salted - JST_MAP_SALT;
 }
 
-/* The low bits choose the window, the topmost the line in it. */
+/* A number of eleven bits whose low ones choose the window: a first level has at most as many. */
 static inline uint64_t jst_map_place(uint64_t salted)
 {
-	const uint64_t hash = (salted >> 17) * 0x9e3779b97f4a7c15ULL;
-
-	return (hash & 1ULL << 63) | ((salted >> 2 & 0x7fff) + (hash >> 36));
+	return salted * 0x413c6ef372fe9ULL >> 53;
 }
 
 enum jst_map_table { JST_MAP_WORDS, JST_MAP_BLOCKS, JST_MAP_TABLES };
@@ -69,7 +67,9 @@ struct jst_map_root {
 	struct jst_atomic_pair scalar;   /* of a variable: low = changes << 8 | kind, high = the bits, or a string's block */
 	_Atomic uint64_t bytes;          /* of all levels */
 	uint32_t first;                  /* log2 of the slots of a first level */
-	uint32_t reserved;
+	uint32_t home_mask;              /* of the places in the first level of words: its windows - 1 */
+	uint64_t home_offset;            /* where that begins, bytes from the start of the memory */
+	_Atomic uint64_t spread;         /* 1 once an entry of the words may lie elsewhere than at its home; set before that, sequentially consistent */
 };
 
 _Static_assert(sizeof(struct jst_map_root) == 192, "whole cache lines");

@@ -130,6 +130,9 @@ static inline void change(const struct jst_map_access *access, uint64_t salted, 
 			if (pair.low == salted)
 				continue;
 		}
+		/* Before the entry is there: see map_table.h. */
+		if (slot != jst_map_home(access->memory, root, salted) && !atomic_load_explicit(&root->spread, memory_order_seq_cst))
+			atomic_store_explicit(&root->spread, 1, memory_order_seq_cst);
 		const bool evicts = pair.low != 0;
 		if (!jst_pair_swap(slot, &pair, (struct jst_pair){ salted, (uint64_t)value }))
 			continue;

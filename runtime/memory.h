@@ -170,10 +170,9 @@ static inline void jst_slot_open(const struct jst_memory *memory, struct jst_slo
 	atomic_store_explicit(&slot->banks[~generation & 1].generation, generation + 1, memory_order_relaxed);
 }
 
-/* The bank that the owner of the slot writes in this event: the one of the session's generation, or the other while that one is not ready. Context: probe, owner of the slot, once an event. */
-static inline struct jst_bank *jst_slot_bank(const struct jst_memory *memory, struct jst_slot *slot)
+/* The bank that the owner of the slot writes in while the session has that generation: the generation's own, or the other where that one is not ready. Context: probe, owner of the slot, in an event. */
+static inline struct jst_bank *jst_slot_bank_at(struct jst_slot *slot, uint32_t generation)
 {
-	const uint32_t generation = atomic_load_explicit(&memory->header->generation, memory_order_relaxed);
 	struct jst_bank *bank = &slot->banks[generation & 1], *other = &slot->banks[~generation & 1];
 
 	/* Both pair with the release in jst_memory_recycle(); the other bank, too, may have been recycled since the owner was last in it. */
@@ -181,6 +180,12 @@ static inline struct jst_bank *jst_slot_bank(const struct jst_memory *memory, st
 		return bank;
 	(void)atomic_load_explicit(&other->generation, memory_order_acquire);
 	return other;
+}
+
+/* That of the present generation. Context: likewise. */
+static inline struct jst_bank *jst_slot_bank(const struct jst_memory *memory, struct jst_slot *slot)
+{
+	return jst_slot_bank_at(slot, atomic_load_explicit(&memory->header->generation, memory_order_relaxed));
 }
 
 static inline void *jst_memory_at(const struct jst_memory *memory, jst_ref ref)

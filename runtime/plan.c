@@ -124,8 +124,8 @@ static void quicken_aggregate(const struct maker *maker, struct jst_insn *insn)
 	if (shape == JST_SHAPE_COUNT || shape == JST_SHAPE_RATE)
 		insn->op = JST_QUICK_COUNT;
 	if (shape == JST_SHAPE_HIST || shape == JST_SHAPE_QUANTILES) {
-		insn->op = JST_QUICK_HIST;
 		insn->b = (uint8_t)jst_histogram_bits(decl);
+		insn->op = insn->b == JST_DEFAULT_HIST_BITS ? JST_QUICK_HIST : JST_QUICK_HIST_BITS;
 	}
 }
 

@@ -36,6 +36,7 @@ enum {
 	JST_MAX_INSNS = 16384, /* of one clause */
 	JST_MAX_LHIST_STEPS = 4096,
 	JST_MAX_HIST_BITS = 8,
+	JST_DEFAULT_HIST_BITS = 4, /* aggregation.def says the number to people */
 };
 
 enum jst_opcode {

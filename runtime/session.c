@@ -39,6 +39,8 @@ static void set_up(struct jst_session *session, const struct jst_runner *runner)
 	run->scratch = (char *)values + VALUES_SIZE;
 	run->room = (session->work_size - RUN_SIZE - VALUES_SIZE) / 2;
 	run->map = (struct jst_map_access){ .memory = &session->memory, .slot = run->slot, .scratch = run->scratch, .room = 2 * run->room, .used = &run->used };
+	run->clock.index = JST_CLOCK_NONE;
+	run->generation = 0;
 	run->update = (struct jst_update){ .memory = &session->memory, .slot = run->slot, .tid = runner->tid };
 }
 

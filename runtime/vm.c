@@ -115,15 +115,22 @@ static inline void leave(struct jst_slot *slot)
 
 static inline void begin(struct jst_run *run, const struct jst_binding *binding, const uint64_t *words, uint32_t flags)
 {
+	const struct jst_memory_header *header = run->session->memory.header;
 	struct jst_slot *slot = run->slot;
 
 	enter(slot, atomic_load_explicit(&slot->inside, memory_order_relaxed) + 1);
 	run->words = words;
 	run->binding = binding;
 	run->found.slot = NULL;
-	run->update.bank = jst_slot_bank(&run->session->memory, slot);
+	/* Which bank it is depends on the generation alone once that is published: what the agent changes in the banks meanwhile makes none of them another's (flip.c). */
+	const uint32_t generation = atomic_load_explicit(&header->generation, memory_order_relaxed);
+
+	if (unlikely(run->generation != generation)) {
+		run->generation = generation;
+		run->update.bank = jst_slot_bank_at(slot, generation);
+	}
 	if (flags & JST_BINDING_CLOCK)
-		run->now = jst_clock_now(&run->session->memory.header->clock);
+		run->now = jst_clock_now(&run->clock, &header->clock);
 }
 
 /* ---- the machine ---- */
@@ -546,6 +553,13 @@ quick_COUNT_BY: {
 	NEXT;
 }
 quick_HIST: {
+	struct jst_histogram_state *state = plain_state(run, insn->imm);
+
+	if (unlikely(!state || A.kind != JST_INT || A.i < 0 || !jst_histogram_count(&run->session->memory, state, JST_DEFAULT_HIST_BITS, (uint64_t)A.i)))
+		goto op_AGGREGATE;
+	NEXT;
+}
+quick_HIST_BITS: {
 	struct jst_histogram_state *state = plain_state(run, insn->imm);
 
 	if (unlikely(!state || A.kind != JST_INT || A.i < 0 || !jst_histogram_count(&run->session->memory, state, insn->b, (uint64_t)A.i)))

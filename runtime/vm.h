@@ -5,6 +5,7 @@
 #define JST_VM_H
 
 #include "aggregation.h"
+#include "clock.h"
 #include "map.h"
 #include "plan.h"
 #include "session.h"
@@ -23,12 +24,14 @@ struct jst_run {
 	uint32_t speculates; /* 1 since this clause's SPECULATE: what it ships is held under … */
 	struct jst_speculation_key speculation; /* … this key; nil: nowhere */
 	struct jst_map_access map; /* all but decl and index, which the instruction sets */
-	struct jst_update update;  /* its bank is the event's; decl, index, timestamp, scratch and room are the instruction's */
+	struct jst_update update;  /* its bank is that of the generation; decl, index, timestamp, scratch and room are the instruction's */
 
 	/* the thread's, as it claims its slot */
 	struct jst_session *session;
 	const struct jst_program *program;
 	struct jst_slot *slot;
+	struct jst_clock_line clock;
+	uint32_t generation; /* of the session, for which update.bank was picked; 0: none */
 	const struct jst_runner *runner;
 	struct jst_value *registers;  /* JST_MAX_REGISTERS, and JST_MAX_SITE_FIELDS more for the values of an event */
 	char *scratch;       /* 8-byte aligned; strings made by the run, then as much room again for encoded keys */

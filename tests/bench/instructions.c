@@ -96,6 +96,10 @@ static void make(struct fixture *fixture, const struct workload *workload)
 	if (base == MAP_FAILED || !session->work || !jst_memory_init(&session->memory, base, session->program, &options))
 		exit(1);
 	jst_session_initialise(session);
+	/* The clock is the counter, as where a target has one that it can use. */
+	struct jst_clock_page *clock = &session->memory.header->clock;
+	atomic_store(&clock->scale[1].mult, UINT64_C(1) << 31);
+	atomic_store(&clock->index, 1);
 	fixture->runner = (struct jst_runner){ .slot = 1, .tid = 1, .serial = 1 };
 	jst_session_claim(session, &fixture->runner);
 	for (unsigned i = 0; i < 2 && workload->probes[i]; i++)

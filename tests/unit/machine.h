@@ -132,6 +132,14 @@ static inline void machine_run(struct machine *m, struct jst_program *program)
 	jst_session_claim(&m->session, &m->runner);
 }
 
+/* The clock of its events. */
+static inline int64_t machine_now(const struct machine *m)
+{
+	struct jst_clock_line line = { .index = JST_CLOCK_NONE };
+
+	return jst_clock_now(&line, &m->session.memory.header->clock);
+}
+
 static inline void machine_start(struct machine *m)
 {
 	struct jst_verify_error error;

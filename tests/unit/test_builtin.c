@@ -356,7 +356,7 @@ START_TEST(variables)
 	strcpy(header->title, "api-server");
 	strcpy(header->hostname, "host.example");
 	memcpy(slot->comm, "sixteen letters!", 16); /* full, without a terminator */
-	header->start = jst_clock_now(&header->clock) - 1000;
+	header->start = machine_now(&m) - 1000;
 	atomic_store(&header->clock.scale[0].wall, 1LL << 60);
 	m.runner.serial = 9;
 	machine_fire(&m);
