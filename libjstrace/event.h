@@ -53,21 +53,24 @@ static inline void jst_event_claim(struct jst_installed *installed, struct jst_t
 	thread->claimed[installed->index] = installed->serial;
 }
 
+/* With a first event's claim, or with doubles. */
+__attribute__((noinline)) static void jst_event_run_unusual(struct jst_installed *installed, struct jst_thread *thread, const struct jst_binding *binding, const uint64_t *words)
+{
+	if (thread->claimed[installed->index] != installed->serial)
+		jst_event_claim(installed, thread);
+	const unsigned floating = jst_event_keep_floating();
+
+	jst_run_binding(jst_run_of(&installed->run, thread->runner.slot), binding, words);
+	jst_event_restore_floating(floating);
+}
+
 /* Runs what the session does at a binding, where jst_plan_passes() has been asked. */
 static inline void jst_event_run(struct jst_installed *installed, struct jst_thread *thread, const struct jst_binding *binding, const uint64_t *words)
 {
-	if (__builtin_expect(thread->claimed[installed->index] != installed->serial, 0))
-		jst_event_claim(installed, thread);
-	struct jst_run *run = jst_run_of(&installed->run, thread->runner.slot);
-
-	if (__builtin_expect(!(binding->flags & JST_BINDING_DOUBLES), 1)) {
-		jst_vm_run_binding(run, binding, words);
-		return;
-	}
-	const unsigned floating = jst_event_keep_floating();
-
-	jst_vm_run_binding(run, binding, words);
-	jst_event_restore_floating(floating);
+	if (__builtin_expect(thread->claimed[installed->index] != installed->serial || binding->flags & JST_BINDING_DOUBLES, 0))
+		jst_event_run_unusual(installed, thread, binding, words);
+	else
+		jst_run_binding(jst_run_of(&installed->run, thread->runner.slot), binding, words);
 }
 
 #endif

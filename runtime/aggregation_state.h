@@ -253,7 +253,7 @@ static inline void jst_range_update(struct jst_range_state *range, int64_t value
 }
 
 /* What jst_histogram_update() does with an integer >= 0 whose row there is; false: it did nothing. Context: probe, owner of the slot. */
-static inline bool jst_histogram_count(const struct jst_memory *memory, struct jst_histogram_state *state, unsigned bits, uint64_t value)
+static inline __attribute__((always_inline)) bool jst_histogram_count(const struct jst_memory *memory, struct jst_histogram_state *state, unsigned bits, uint64_t value)
 {
 	const uint32_t index = jst_histogram_index(bits, value);
 	const jst_ref ref = state->row[index >> bits];

@@ -35,6 +35,8 @@ struct jst_cell {
  * Doubles with an integral value are encoded as that integer, every NaN as the same one. Two keys are equal if their encodings are.
  */
 
+enum { JST_INTEGER_KEY = 16 }; /* bytes of the encoding of one integer */
+
 /* Writes the encoding to buffer (room bytes, 8-aligned) and returns its size; 0 if it does not fit. Strings and stacks are cut at string_size, and *cut set. Context: any. */
 uint32_t jst_key_encode(void *buffer, uint32_t room, const struct jst_value *keys, uint32_t count, uint32_t string_size, bool *cut);
 

@@ -25,6 +25,7 @@ enum {
 	NS_PER_SECOND = 1000000000,
 	YOUNG_NS = 2000000,       /* what the first pair must be apart from the second */
 	AHEAD_NS = 1000000,       /* the anchor of a flatter line, past its publication */
+	READ_TRIES = 8,
 	COPY_TRIES = 8,
 	PUBLISH_TRIES = 16,
 };
@@ -128,12 +129,8 @@ static bool kernel_uses_counter(void)
 
 /* ---- reading ---- */
 
-int64_t jst_clock_read_kernel(void)
-{
-	return monotonic();
-}
-
-bool jst_clock_copy(struct jst_clock_line *line, const struct jst_clock_page *page)
+/* Copies the set in use; false: there is none, or it changes each time it is read. */
+static bool copy(struct jst_clock_line *line, const struct jst_clock_page *page)
 {
 	for (int tries = 0; tries < COPY_TRIES; tries++) {
 		/* Pairs with the last release in publish(): the set is what was published under this index, or a later one, which the second load notices. */
@@ -154,6 +151,19 @@ bool jst_clock_copy(struct jst_clock_line *line, const struct jst_clock_page *pa
 	}
 	line->index = JST_CLOCK_NONE; /* it holds something of several */
 	return false;
+}
+
+int64_t jst_clock_now(struct jst_clock_line *line, const struct jst_clock_page *page)
+{
+	int64_t now;
+
+	for (int tries = 0; tries < READ_TRIES; tries++) {
+		if (jst_clock_try(line, page, &now))
+			return now;
+		if (!copy(line, page))
+			break;
+	}
+	return monotonic();
 }
 
 int64_t jst_clock_wall(const struct jst_clock_page *page, int64_t now)
@@ -218,12 +228,12 @@ static void publish(struct jst_clock_page *page, uint64_t anchor, int64_t ns, ui
 		index = 2; /* 0 says that there is no counter; 2 has its parity */
 	struct jst_clock_scale *scale = &page->scale[index & 1];
 
-	/* Pair with the acquires of the set in jst_clock_copy(): who reads one of these words sees at least the index before this one. */
+	/* Pair with the acquires of the set in copy(): who reads one of these words sees at least the index before this one. */
 	atomic_store_explicit(&scale->tsc, anchor, memory_order_release);
 	atomic_store_explicit(&scale->ns, ns, memory_order_release);
 	atomic_store_explicit(&scale->mult, mult, memory_order_release);
 	atomic_store_explicit(&scale->wall, wall, memory_order_relaxed); /* good in any set */
-	/* Pairs with the acquire in jst_clock_copy() and jst_clock_wall(). */
+	/* Pairs with the acquire in copy() and jst_clock_wall(). */
 	atomic_store_explicit(&page->index, index, memory_order_release);
 }
 

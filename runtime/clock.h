@@ -32,9 +32,6 @@ static inline int64_t jst_clock_value(uint64_t ticks, uint64_t anchor, int64_t n
 	return ns + (int64_t)((__int128)(int64_t)(ticks - anchor) * (__int128)mult >> 32);
 }
 
-/* clock_gettime(CLOCK_MONOTONIC), ns. Context: probe. */
-__attribute__((noinline, cold)) int64_t jst_clock_read_kernel(void);
-
 /* A thread's copy of the set in use. */
 struct jst_clock_line {
 	uint32_t index; /* that it was published under; JST_CLOCK_NONE: nothing yet */
@@ -44,30 +41,20 @@ struct jst_clock_line {
 };
 #define JST_CLOCK_NONE UINT32_MAX
 
-/* Copies the set in use; false: there is none, or it changes each time it is read. Context: probe. */
-bool jst_clock_copy(struct jst_clock_line *line, const struct jst_clock_page *page);
-
-/* CLOCK_MONOTONIC now, ns, by a copy that is kept up to date. Context: probe. */
-static inline int64_t jst_clock_now(struct jst_clock_line *line, const struct jst_clock_page *page)
+/* Tells the time, CLOCK_MONOTONIC in ns, by a copy that is up to date; false: it is not. Context: probe. */
+static inline bool jst_clock_try(const struct jst_clock_line *line, const struct jst_clock_page *page, int64_t *now)
 {
-	enum { TRIES = 8 };
+	if (__builtin_expect(atomic_load_explicit(&page->index, memory_order_relaxed) != line->index, 0))
+		return false;
+	const uint64_t ticks = jst_clock_counter();
 
-	for (int tries = 0; tries < TRIES; tries++) {
-		const uint32_t index = atomic_load_explicit(&page->index, memory_order_relaxed);
-
-		if (__builtin_expect(index != line->index, 0)) {
-			if (!jst_clock_copy(line, page))
-				break;
-			continue;
-		}
-		const uint64_t ticks = jst_clock_counter();
-
-		/* The counter was read before the next publication. */
-		if (__builtin_expect(atomic_load_explicit(&page->index, memory_order_relaxed) == index, 1))
-			return jst_clock_value(ticks, line->tsc, line->ns, line->mult);
-	}
-	return jst_clock_read_kernel();
+	*now = jst_clock_value(ticks, line->tsc, line->ns, line->mult);
+	/* Then the counter was read before the next publication. */
+	return __builtin_expect(atomic_load_explicit(&page->index, memory_order_relaxed) == line->index, 1);
 }
+
+/* CLOCK_MONOTONIC now, ns, by a copy that is kept up to date, or else by the kernel. Context: probe. */
+int64_t jst_clock_now(struct jst_clock_line *line, const struct jst_clock_page *page);
 
 /* The wall clock at monotonic time now, ns since the epoch. Context: probe. */
 int64_t jst_clock_wall(const struct jst_clock_page *page, int64_t now);

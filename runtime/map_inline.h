@@ -103,7 +103,7 @@ static inline struct jst_atomic_pair *jst_map_vacancy(struct jst_atomic_pair *wi
 }
 
 /* What jst_map_word_get() does where the key is at home: the slot, and the entry in *pair. NULL: look further. Context: probe. */
-static inline struct jst_atomic_pair *jst_map_word_seek(const struct jst_memory *memory, const struct jst_map_root *root, uint64_t salted, struct jst_pair *pair)
+static inline __attribute__((always_inline)) struct jst_atomic_pair *jst_map_word_seek(const struct jst_memory *memory, const struct jst_map_root *root, uint64_t salted, struct jst_pair *pair)
 {
 	struct jst_atomic_pair *slot = jst_map_home(memory, root, salted);
 
@@ -114,7 +114,7 @@ static inline struct jst_atomic_pair *jst_map_word_seek(const struct jst_memory 
 /*
  * What jst_map_word_set() does to a key that is not there and whose home is empty: the slot, which has the entry now; NULL where nothing was done. *doubtful: the key may be elsewhere, too, and jst_map_word_settle() must follow. Context: probe.
  */
-static inline struct jst_atomic_pair *jst_map_word_insert(const struct jst_memory *memory, struct jst_map_root *root, uint64_t salted, int64_t value, bool *doubtful)
+static inline __attribute__((always_inline)) struct jst_atomic_pair *jst_map_word_insert(const struct jst_memory *memory, struct jst_map_root *root, uint64_t salted, int64_t value, bool *doubtful)
 {
 	struct jst_atomic_pair *slot = jst_map_home(memory, root, salted);
 	struct jst_pair pair = { atomic_load_explicit(&slot->low, memory_order_relaxed), atomic_load_explicit(&slot->high, memory_order_relaxed) };

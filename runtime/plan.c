@@ -9,8 +9,7 @@
 #include "map_inline.h"
 
 enum {
-	COPY_MAX = 64,        /* instructions of a clause that is copied; what is larger spends its time elsewhere */
-	COPIES_MAX = 1024,    /* of all of a binding's */
+	COPIES_MAX = 1024,    /* instructions of all of a binding's clauses that are copied */
 };
 
 struct maker {
@@ -185,22 +184,53 @@ static struct jst_guard range_of(uint8_t test, int64_t constant)
 	}
 }
 
-/* Whether the clause begins with a test of an integer that leads to its end. */
-static bool guard_of(const struct maker *maker, struct jst_guard *guard)
+/* Whether the clause begins with a test of an integer that leads to its end; in *length, of how many instructions. */
+static bool guard_of(const struct maker *maker, struct jst_guard *guard, uint32_t *length)
 {
 	const struct jst_insn *code = maker->code;
 	const uint8_t op = code->op;
 
 	if (maker->insns >= 2 && op == JST_QUICK_INTFIELD && code[1].op == JST_OP_JFALSE && code[1].a == code->a && code[code[1].imm].op == JST_OP_RETURN) {
 		*guard = (struct jst_guard){ .inverted = true };
+		*length = 2;
 	} else if (op >= JST_QUICK_TEST_EQ && op <= JST_QUICK_TEST_GE && code[code[3].imm].op == JST_OP_RETURN) {
 		*guard = range_of(op, code[1].imm);
 		guard->inverted ^= code[3].op == JST_OP_JTRUE;
+		*length = 4;
 	} else {
 		return false;
 	}
 	guard->word = code->b;
 	return true;
+}
+
+/* The shortcut of a clause whose instructions from `at` on are all that it does. */
+static void find_shortcut(const struct maker *maker, uint32_t at, struct jst_plan *plan)
+{
+	const struct jst_insn *insn = &maker->code[at];
+
+	plan->word = insn->b;
+	if (FOLLOWS(JST_QUICK_PUT_NOW, JST_OP_VARIABLE, JST_OP_MAPSET, JST_OP_RETURN)) {
+		plan->shortcut = JST_SHORTCUT_PUT_NOW;
+		plan->map = insn[2].imm;
+	} else if (FOLLOWS(JST_QUICK_SINCE, JST_QUICK_GET, JST_OP_MAPGET, JST_OP_SUB, JST_QUICK_HIST, JST_OP_RETURN) && insn[4].a == insn[3].a) {
+		plan->shortcut = JST_SHORTCUT_SINCE_HIST;
+		plan->word = insn[1].b;
+		plan->map = insn[2].imm;
+		plan->aggregation = insn[4].imm;
+	} else if (FOLLOWS(JST_QUICK_SPANEND, JST_OP_SPANEND, JST_OP_RETURN)) {
+		plan->shortcut = JST_SHORTCUT_SPANEND;
+		plan->map = insn[1].imm;
+	} else if (FOLLOWS(JST_QUICK_COUNT, JST_OP_RETURN)) {
+		plan->shortcut = JST_SHORTCUT_COUNT;
+		plan->aggregation = insn->imm;
+	} else if (FOLLOWS(JST_QUICK_COUNT_BY, JST_OP_AGGREGATE, JST_OP_RETURN)) {
+		plan->shortcut = JST_SHORTCUT_COUNT_BY;
+		plan->aggregation = insn[1].imm;
+	} else if (FOLLOWS(JST_QUICK_INTFIELD, JST_QUICK_HIST, JST_OP_RETURN) && insn[1].a == insn->a) {
+		plan->shortcut = JST_SHORTCUT_HIST;
+		plan->aggregation = insn[1].imm;
+	}
 }
 
 /* Whether the instruction may be the first to yield a double, or computes with some of its own. */
@@ -249,7 +279,7 @@ static uint32_t flags_of(const struct maker *maker)
 /* Whether a clause is copied, of whose binding's clauses that many instructions were. */
 static bool is_copied(const struct jst_clause_decl *clause, uint32_t copied)
 {
-	return clause->insns <= COPY_MAX && copied + clause->insns <= COPIES_MAX;
+	return clause->insns <= JST_PLAN_COPY && copied + clause->insns <= COPIES_MAX;
 }
 
 size_t jst_plan_size(const struct jst_program *program, const uint16_t *clause, uint32_t clauses)
@@ -288,7 +318,10 @@ static void make(const struct jst_program *program, struct jst_binding *binding,
 		copied += decl->insns;
 		quicken(&maker);
 		plan[i].code = maker.code;
-		guarded += guard_of(&maker, &plan[i].guard);
+		uint32_t length = 0;
+		plan[i].guarded = guard_of(&maker, &plan[i].guard, &length);
+		guarded += plan[i].guarded;
+		find_shortcut(&maker, length, &plan[i]);
 	}
 	binding->clauses = clauses;
 	binding->plan = plan;

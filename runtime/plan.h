@@ -17,6 +17,22 @@ enum jst_quick {
 	JST_QUICK_END
 };
 
+/* Instructions of the largest clause that is copied; what is larger spends its time elsewhere. */
+enum { JST_PLAN_COPY = 64 };
+
+/*
+ * Clauses that do one thing, after a test at most, which run.c does without the virtual machine: the clause's quick instructions in one.
+ */
+enum jst_shortcut {
+	JST_SHORTCUT_NONE,
+	JST_SHORTCUT_PUT_NOW,     /* map [word] = now */
+	JST_SHORTCUT_SINCE_HIST,  /* @ = hist(now - map [word]) */
+	JST_SHORTCUT_SPANEND,     /* the end of that span */
+	JST_SHORTCUT_COUNT,       /* @ = count() */
+	JST_SHORTCUT_COUNT_BY,    /* @[word] = count() */
+	JST_SHORTCUT_HIST,        /* @ = hist(word) */
+};
+
 /* Bytes that jst_plan_make() needs for a binding whose fields and clauses, as many as clauses has, are known. Context: any. */
 size_t jst_plan_size(const struct jst_program *program, const uint16_t *clause, uint32_t clauses);
 
@@ -29,6 +45,12 @@ void jst_plan_make(const struct jst_program *program, struct jst_binding *bindin
 /* The same without copies, in room for clauses plans: slower to run, and as good. Context: any. */
 void jst_plan_make_plain(const struct jst_program *program, struct jst_binding *binding, const uint16_t *clause, uint32_t clauses, struct jst_plan *room);
 
+/* Whether the clause may do anything. Context: probe. */
+static inline bool jst_guard_holds(const struct jst_guard *guard, const uint64_t *words)
+{
+	return (words[guard->word] - guard->low <= guard->span) != guard->inverted;
+}
+
 /* Whether the event may be of interest to one of the clauses; false: none of them would do anything. Context: probe. */
 static inline bool jst_plan_passes(const struct jst_binding *binding, const uint64_t *words)
 {
@@ -37,7 +59,7 @@ static inline bool jst_plan_passes(const struct jst_binding *binding, const uint
 	if (__builtin_expect(!(binding->flags & JST_BINDING_GUARDED), 1))
 		return true;
 	for (uint32_t i = 0; i < binding->clauses; i++, plan++)
-		if ((words[plan->guard.word] - plan->guard.low <= plan->guard.span) != plan->guard.inverted)
+		if (jst_guard_holds(&plan->guard, words))
 			return true;
 	return false;
 }

@@ -55,6 +55,10 @@ struct jst_guard {
 struct jst_plan {
 	const struct jst_insn *code;
 	uint32_t insns;
+	uint8_t shortcut;    /* enum jst_shortcut: what the whole clause does, with … */
+	uint8_t word;        /* … the event's word that is its key or value */
+	bool guarded;        /* and only if guard holds */
+	int32_t map, aggregation;
 	struct jst_guard guard;
 };
 
@@ -66,14 +70,14 @@ enum {
 
 /* A probe bound to a program. Immutable once published. */
 struct jst_binding {
-	struct jst_probe probe;          /* its strings are owned by whoever made the binding */
-	struct jst_string prefix;        /* points into probe.name */
-	struct jst_string probename;     /* likewise */
-	jst_ref site;                    /* struct jst_site_entry of it, for records */
 	uint32_t clauses;                /* how many run, in script order */
 	uint32_t flags;                  /* JST_BINDING_… */
 	const struct jst_plan *plan;     /* one a clause */
 	const struct jst_field_binding *field; /* one a field of the program */
+	struct jst_probe probe;          /* its strings are owned by whoever made the binding */
+	struct jst_string prefix;        /* points into probe.name */
+	struct jst_string probename;     /* likewise */
+	jst_ref site;                    /* struct jst_site_entry of it, for records */
 };
 
 /* True if the pattern matches the whole name. A glob: * any run, ? one character, [a-z] [!a-z] a set; linear time in practice, bounded by length x length. Context: any. */

@@ -69,7 +69,7 @@ void jst_session_claim(struct jst_session *session, const struct jst_runner *run
 void jst_session_event(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words)
 {
 	if (jst_plan_passes(binding, words))
-		jst_vm_run_binding(jst_run_of(session, runner->slot), binding, words);
+		jst_run_binding(jst_run_of(session, runner->slot), binding, words);
 }
 
 void jst_session_clause(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words, uint32_t clause)
@@ -79,7 +79,7 @@ void jst_session_clause(struct jst_session *session, const struct jst_runner *ru
 	struct jst_plan plan;
 
 	jst_plan_make_plain(session->program, &single, &index, 1, &plan);
-	jst_vm_run(jst_run_of(session, runner->slot), binding, words, single.flags, &plan, 1);
+	jst_run_event(jst_run_of(session, runner->slot), binding, words, single.flags, &plan, 1);
 }
 
 void jst_session_initialise(struct jst_session *session)

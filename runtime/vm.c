@@ -7,13 +7,9 @@
  */
 #include <string.h>
 
-#include "aggregation_state.h"
-#include "cell_index.h"
 #include "clock.h"
-#include "map_inline.h"
 #include "operators.h"
-#include "plan.h"
-#include "vm.h"
+#include "quick.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -54,38 +50,6 @@ static inline uint32_t aggregate(struct jst_run *run, const struct jst_insn *ins
 	return decl->function == JST_AGGREGATION_LAST || decl->function == JST_AGGREGATION_DISTINCT ? jst_operator_length(&value, 1) : 0;
 }
 
-/* The state of an aggregation without keys that the bank leads to; NULL before the first update. */
-static inline void *plain_state(const struct jst_run *run, int32_t aggregation)
-{
-	const jst_ref ref = atomic_load_explicit(&run->update.bank->plain[aggregation], memory_order_relaxed);
-
-	return likely(ref) ? (struct jst_cell *)jst_memory_at(&run->session->memory, ref) + 1 : NULL;
-}
-
-static inline struct jst_map_root *map_root(const struct jst_run *run, int32_t map)
-{
-	return &jst_map_directory(&run->session->memory)->roots[map];
-}
-
-/* An entry that this event found and is likely to remove. */
-static inline void remember(struct jst_run *run, int32_t map, uint64_t salted, struct jst_atomic_pair *slot)
-{
-	run->found.map = map;
-	run->found.salted = salted;
-	run->found.slot = slot;
-}
-
-/* Removes the entry that was found under the key; false: nothing was done. A copy that another thread is just inserting may stay: it comes after. */
-static inline bool remove_found(struct jst_run *run, int32_t map, uint64_t key)
-{
-	struct jst_atomic_pair *slot = run->found.slot;
-
-	if (!slot || run->found.map != map || run->found.salted != jst_map_salted(key))
-		return false;
-	run->found.slot = NULL;
-	return jst_pair_clear(slot, run->found.salted);
-}
-
 /* The first exit decides. */
 static __attribute__((noinline, cold)) void ask_exit(const struct jst_run *run, const struct jst_value *code)
 {
@@ -94,43 +58,6 @@ static __attribute__((noinline, cold)) void ask_exit(const struct jst_run *run, 
 	/* Pairs with the CLI's relaxed load: a lone word. */
 	atomic_compare_exchange_strong_explicit(&run->session->memory.header->exit_code, &none, code->kind == JST_INT ? (int32_t)(code->i & 0xff) : 0, memory_order_relaxed,
 	                                        memory_order_relaxed);
-}
-
-/* ---- around an event ---- */
-
-/* Marks the slot as inside an event, for a reader after the thread's death, where order among this thread's stores is all that is needed, and for who finds an entry of the slot's among speculations. */
-static inline void enter(struct jst_slot *slot, uint32_t count)
-{
-	atomic_store_explicit(&slot->inside, count, memory_order_relaxed);
-	atomic_signal_fence(memory_order_seq_cst);
-}
-
-static inline void leave(struct jst_slot *slot)
-{
-	const uint32_t inside = atomic_load_explicit(&slot->inside, memory_order_relaxed);
-
-	/* Even and never less, also where an event inside this one took it for abandoned. Pairs with the acquire in speculation.c: whoever sees the event over sees all that it did. */
-	atomic_store_explicit(&slot->inside, (inside | 1) + 1, memory_order_release);
-}
-
-static inline void begin(struct jst_run *run, const struct jst_binding *binding, const uint64_t *words, uint32_t flags)
-{
-	const struct jst_memory_header *header = run->session->memory.header;
-	struct jst_slot *slot = run->slot;
-
-	enter(slot, atomic_load_explicit(&slot->inside, memory_order_relaxed) + 1);
-	run->words = words;
-	run->binding = binding;
-	run->found.slot = NULL;
-	/* Which bank it is depends on the generation alone once that is published: what the agent changes in the banks meanwhile makes none of them another's (flip.c). */
-	const uint32_t generation = atomic_load_explicit(&header->generation, memory_order_relaxed);
-
-	if (unlikely(run->generation != generation)) {
-		run->generation = generation;
-		run->update.bank = jst_slot_bank_at(slot, generation);
-	}
-	if (flags & JST_BINDING_CLOCK)
-		run->now = jst_clock_now(&run->clock, &header->clock);
 }
 
 /* ---- the machine ---- */
@@ -167,7 +94,7 @@ static inline void begin(struct jst_run *run, const struct jst_binding *binding,
 			goto spent;                       \
 	} while (0)
 
-void jst_vm_run(struct jst_run *run, const struct jst_binding *binding, const uint64_t *const words, uint32_t flags, const struct jst_plan *plan, uint32_t plans)
+void jst_vm_run(struct jst_run *run, const struct jst_plan *plan, const struct jst_plan *end)
 {
 	static const void *const handlers[JST_QUICK_END] = {
 #define OPCODE(name, text, shape, meaning) [JST_OP_##name] = &&op_##name,
@@ -177,17 +104,12 @@ void jst_vm_run(struct jst_run *run, const struct jst_binding *binding, const ui
 #include "quick.def"
 #undef QUICK
 	};
-	const struct jst_plan *const end = plan + plans;
 	const struct jst_program *const program = run->program;
 	struct jst_value *const R = run->registers;
+	const uint64_t *const words = run->words;
 	const struct jst_insn *code, *insn;
 	int64_t remaining;
 	bool holds_as_wanted;
-
-	/* A lone word, in the line of the generation, which is read anyway. */
-	if (unlikely(atomic_load_explicit(&run->session->memory.header->exit_code, memory_order_relaxed) != -1))
-		return;
-	begin(run, binding, words, flags);
 
 start:
 	insn = code = plan->code;
@@ -447,7 +369,6 @@ op_RETURN:
 done:
 	if (++plan < end)
 		goto start;
-	leave(run->slot);
 	return;
 
 /* ---- quick ones: plan.h ---- */
@@ -475,97 +396,86 @@ quick_TEST_GT:
 quick_TEST_GE:
 	TEST(>=);
 quick_PUT_NOW: {
-	const uint64_t salted = jst_map_salted(words[insn->b]);
+	struct jst_atomic_pair *slot;
+	const uint64_t key = words[insn->b];
 	bool doubtful = false;
 
-	A = jst_value_int((int64_t)words[insn->b]);
+	A = jst_value_int((int64_t)key);
 	R[insn[1].a] = jst_value_int(run->now);
 	insn += 2;
-	struct jst_atomic_pair *slot = likely(salted) ? jst_map_word_insert(&run->session->memory, map_root(run, insn->imm), salted, run->now, &doubtful) : NULL;
-	if (unlikely(!slot))
+	if (unlikely(!jst_quick_put_now(run, insn->imm, key, &slot, &doubtful)))
 		goto op_MAPSET;
 	if (unlikely(doubtful))
-		jst_map_word_settle(map_access(run, insn->imm), salted, slot);
+		jst_map_word_settle(map_access(run, insn->imm), jst_map_salted(key), slot);
 	NEXT;
 }
 quick_GET: {
-	const uint64_t salted = jst_map_salted(words[insn->b]);
-	struct jst_pair pair;
+	const uint64_t key = words[insn->b];
+	int64_t value;
 
-	A = jst_value_int((int64_t)words[insn->b]);
+	A = jst_value_int((int64_t)key);
 	insn++;
-	struct jst_atomic_pair *slot = likely(salted) ? jst_map_word_seek(&run->session->memory, map_root(run, insn->imm), salted, &pair) : NULL;
-	if (unlikely(!slot))
+	if (unlikely(!jst_quick_get(run, insn->imm, key, &value)))
 		goto op_MAPGET;
-	remember(run, insn->imm, salted, slot);
-	A = jst_value_int((int64_t)pair.high);
+	A = jst_value_int(value);
 	NEXT;
 }
 quick_SINCE: {
-	const uint64_t salted = jst_map_salted(words[insn[1].b]);
-	struct jst_pair pair;
+	const uint64_t key = words[insn[1].b];
+	int64_t value;
 
 	A = jst_value_int(run->now);
-	R[insn[1].a] = jst_value_int((int64_t)words[insn[1].b]);
+	R[insn[1].a] = jst_value_int((int64_t)key);
 	insn += 2;
-	struct jst_atomic_pair *slot = likely(salted) ? jst_map_word_seek(&run->session->memory, map_root(run, insn->imm), salted, &pair) : NULL;
-	if (unlikely(!slot))
+	if (unlikely(!jst_quick_get(run, insn->imm, key, &value)))
 		goto op_MAPGET;
-	remember(run, insn->imm, salted, slot);
-	A = jst_value_int((int64_t)pair.high);
+	A = jst_value_int(value);
 	insn++;
-	A = jst_value_int((int64_t)((uint64_t)run->now - pair.high));
+	A = jst_value_int((int64_t)((uint64_t)run->now - (uint64_t)value));
 	NEXT;
 }
 quick_DELETE:
 	A = jst_value_int((int64_t)words[insn->b]);
 	insn++;
-	if (unlikely(!remove_found(run, insn->imm, words[insn[-1].b])))
+	if (unlikely(!jst_quick_remove(run, insn->imm, words[insn[-1].b])))
 		goto op_MAPDELETE;
 	NEXT;
 quick_SPANEND:
 	A = jst_value_int((int64_t)words[insn->b]);
 	insn++;
-	if (unlikely(!remove_found(run, insn->imm, words[insn[-1].b])))
+	if (unlikely(!jst_quick_remove(run, insn->imm, words[insn[-1].b])))
 		goto op_SPANEND;
 	NEXT;
 quick_ADD_VARIABLE:
-	if (unlikely(A.kind != JST_INT || !jst_map_scalar_increase(map_root(run, insn->imm), A.i)))
+	if (unlikely(A.kind != JST_INT || !jst_map_scalar_increase(jst_quick_root(run, insn->imm), A.i)))
 		goto op_MAPADD;
 	NEXT;
-quick_COUNT: {
-	struct jst_count_state *state = plain_state(run, insn->imm);
-
-	if (unlikely(!state))
+quick_COUNT:
+	if (unlikely(!jst_quick_count(run, insn->imm)))
 		goto op_AGGREGATE;
-	jst_word_increment(&state->count);
 	NEXT;
-}
 quick_COUNT_BY: {
 	const uint64_t key = words[insn->b];
 
 	A = jst_value_int((int64_t)key);
 	insn++;
-	struct jst_cell *cell = jst_index_find_integer(&run->session->memory, run->update.bank, (uint16_t)insn->imm, (int64_t)key);
+	struct jst_run_cell *memo = jst_quick_memo(run, insn->imm, key);
+	struct jst_cell *cell = jst_quick_find(run, memo, insn->imm, key);
+	if (unlikely(!cell))
+		cell = jst_quick_look_up(run, memo, insn->imm, key);
 	if (unlikely(!cell))
 		goto op_AGGREGATE;
-	jst_word_increment(&((struct jst_count_state *)jst_cell_state(cell))->count);
+	jst_word_increment(&jst_quick_counter(cell)->count);
 	NEXT;
 }
-quick_HIST: {
-	struct jst_histogram_state *state = plain_state(run, insn->imm);
-
-	if (unlikely(!state || A.kind != JST_INT || A.i < 0 || !jst_histogram_count(&run->session->memory, state, JST_DEFAULT_HIST_BITS, (uint64_t)A.i)))
+quick_HIST:
+	if (unlikely(A.kind != JST_INT || !jst_quick_hist(run, insn->imm, JST_DEFAULT_HIST_BITS, A.i)))
 		goto op_AGGREGATE;
 	NEXT;
-}
-quick_HIST_BITS: {
-	struct jst_histogram_state *state = plain_state(run, insn->imm);
-
-	if (unlikely(!state || A.kind != JST_INT || A.i < 0 || !jst_histogram_count(&run->session->memory, state, insn->b, (uint64_t)A.i)))
+quick_HIST_BITS:
+	if (unlikely(A.kind != JST_INT || !jst_quick_hist(run, insn->imm, insn->b, A.i)))
 		goto op_AGGREGATE;
 	NEXT;
-}
 
 spent:
 	jst_slot_lose(run->slot, JST_LOSS_BUDGET);

@@ -11,6 +11,14 @@
 #include "session.h"
 #include "speculation.h"
 
+/* A cell of the present bank. */
+struct jst_run_cell {
+	uint64_t key;        /* an integer */
+	int32_t aggregation;
+	jst_ref ref;         /* 0: none */
+};
+enum { JST_RUN_CELLS = 64 };
+
 /* All that the runs of a session on one thread need: at the beginning of the thread's work area. */
 struct jst_run {
 	/* the event's: session.c, once an event */
@@ -31,7 +39,8 @@ struct jst_run {
 	const struct jst_program *program;
 	struct jst_slot *slot;
 	struct jst_clock_line clock;
-	uint32_t generation; /* of the session, for which update.bank was picked; 0: none */
+	uint32_t generation; /* of the session, for which update.bank was picked and cells holds; 0: none, or the budget is too small for shortcuts */
+	struct jst_run_cell cells[JST_RUN_CELLS]; /* those found last, each in its place */
 	const struct jst_runner *runner;
 	struct jst_value *registers;  /* JST_MAX_REGISTERS, and JST_MAX_SITE_FIELDS more for the values of an event */
 	char *scratch;       /* 8-byte aligned; strings made by the run, then as much room again for encoded keys */
@@ -44,14 +53,20 @@ static inline struct jst_run *jst_run_of(const struct jst_session *session, uint
 	return (struct jst_run *)(void *)(session->work + (size_t)session->work_size * slot);
 }
 
-/* Runs as many clauses, of a binding, for an event whose arguments are words: each to its end or until its budget is spent (LOSS_BUDGET). flags: JST_BINDING_… of these clauses. After exit() nothing is run any more. Context: probe, the slot's owner. */
-void jst_vm_run(struct jst_run *run, const struct jst_binding *binding, const uint64_t *words, uint32_t flags, const struct jst_plan *plan, uint32_t plans);
+/*
+ * run.c: runs as many clauses, of a binding, for an event whose arguments are words: each to its end or until its budget is spent (LOSS_BUDGET). flags: JST_BINDING_… of these clauses. The clock is read at most once; after exit() nothing is run any more.
+ * Context: probe, the slot's owner.
+ */
+void jst_run_event(struct jst_run *run, const struct jst_binding *binding, const uint64_t *words, uint32_t flags, const struct jst_plan *plan, uint32_t plans);
 
 /* All clauses of the binding, where jst_plan_passes() has been asked. Context: likewise. */
-static inline void jst_vm_run_binding(struct jst_run *run, const struct jst_binding *binding, const uint64_t *words)
+static inline void jst_run_binding(struct jst_run *run, const struct jst_binding *binding, const uint64_t *words)
 {
-	jst_vm_run(run, binding, words, binding->flags, binding->plan, binding->clauses);
+	jst_run_event(run, binding, words, binding->flags, binding->plan, binding->clauses);
 }
+
+/* vm.c: the clauses' code, from plan on and before end, at least one, within an event. Context: likewise. */
+void jst_vm_run(struct jst_run *run, const struct jst_plan *plan, const struct jst_plan *end);
 
 /* vm_record.c: runs an instruction that sends a record, of values, or for EVENT of the event's fields. Returns the bytes of the fields that it looked at. Context: probe. */
 uint64_t jst_run_record(struct jst_run *run, const struct jst_insn *insn, const struct jst_value *values);

@@ -1,0 +1,128 @@
+/*
+ * An event in a session: pick the bank, read the clock if a clause needs it, run the clauses.
+ *
+ * Most events take the straight way: nothing has changed since the thread's last event, and each clause is one of those that scripts are full of, its shortcut (plan.h). No function is called on it, so no register is kept. Whatever is not as usual is left, with the clauses
+ * that are not done yet, to the virtual machine.
+ */
+#include <string.h>
+
+#include "clock.h"
+#include "quick.h"
+
+/* Marks the slot as inside an event, for a reader after the thread's death, where order among this thread's stores is all that is needed, and for who finds an entry of the slot's among speculations. */
+static inline void enter(struct jst_slot *slot)
+{
+	atomic_store_explicit(&slot->inside, atomic_load_explicit(&slot->inside, memory_order_relaxed) + 1, memory_order_relaxed);
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+static inline void leave(struct jst_slot *slot)
+{
+	const uint32_t inside = atomic_load_explicit(&slot->inside, memory_order_relaxed);
+
+	/* Even and never less, also where an event inside this one took it for abandoned. Pairs with the acquire in speculation.c: whoever sees the event over sees all that it did. */
+	atomic_store_explicit(&slot->inside, (inside | 1) + 1, memory_order_release);
+}
+
+/* The clauses that have no shortcut, or whose shortcut was not for it, and those after them. */
+static __attribute__((noinline)) void run_rest(struct jst_run *run, const struct jst_plan *plan, const struct jst_plan *end)
+{
+	jst_vm_run(run, plan, end);
+	leave(run->slot);
+}
+
+/* The same after an insertion into a map of which it is not clear that it is the only one. */
+static __attribute__((noinline)) void settle_and_run_rest(struct jst_run *run, struct jst_atomic_pair *slot, const struct jst_plan *plan, const struct jst_plan *end)
+{
+	const struct jst_map_access access = { .memory = run->map.memory, .slot = run->slot, .decl = (const struct jst_map_decl *)jst_program_section(run->program, JST_SECTION_MAPS) + plan->map,
+	                                       .index = (uint32_t)plan->map, .scratch = run->map.scratch, .room = run->map.room, .used = run->map.used };
+
+	jst_map_word_settle(&access, jst_map_salted(run->words[plan->word]), slot);
+	run_rest(run, plan + 1, end);
+}
+
+/* The first event of a thread, and of a generation of banks or of the clock. */
+static __attribute__((noinline)) void run_slowly(struct jst_run *run, const struct jst_binding *binding, const uint64_t *words, uint32_t flags, const struct jst_plan *plan, uint32_t plans)
+{
+	const struct jst_memory_header *header = run->session->memory.header;
+
+	if (atomic_load_explicit(&header->exit_code, memory_order_relaxed) != -1)
+		return;
+	enter(run->slot);
+	run->words = words;
+	run->binding = binding;
+	run->found.slot = NULL;
+	const uint32_t generation = atomic_load_explicit(&header->generation, memory_order_relaxed);
+
+	if (run->generation != generation) {
+		run->update.bank = jst_slot_bank_at(run->slot, generation);
+		run->generation = run->session->budget < JST_PLAN_COPY ? 0 : generation;
+		memset(run->cells, 0, sizeof(run->cells));
+	}
+	if (flags & JST_BINDING_CLOCK)
+		run->now = jst_clock_now(&run->clock, &header->clock);
+	run_rest(run, plan, plan + plans);
+}
+
+void jst_run_event(struct jst_run *run, const struct jst_binding *binding, const uint64_t *words, uint32_t flags, const struct jst_plan *plan, uint32_t plans)
+{
+	const struct jst_memory_header *header = run->session->memory.header;
+	const struct jst_plan *const end = plan + plans;
+
+	/* Lone words in one line. Which bank is written depends on the generation alone once that is published: what the agent changes in the banks meanwhile makes none of them another's (flip.c). */
+	if (__builtin_expect(atomic_load_explicit(&header->generation, memory_order_relaxed) != run->generation || atomic_load_explicit(&header->exit_code, memory_order_relaxed) != -1, 0)) {
+		run_slowly(run, binding, words, flags, plan, plans);
+		return;
+	}
+	if (flags & JST_BINDING_CLOCK && __builtin_expect(!jst_clock_try(&run->clock, &header->clock, &run->now), 0)) {
+		run_slowly(run, binding, words, flags, plan, plans);
+		return;
+	}
+	enter(run->slot);
+	run->words = words;
+	run->binding = binding;
+	run->found.slot = NULL;
+	for (; plan < end; plan++) {
+		struct jst_atomic_pair *slot;
+		bool done = false, doubtful = false;
+		int64_t value;
+
+		if (plan->guarded && !jst_guard_holds(&plan->guard, words))
+			continue;
+		switch ((enum jst_shortcut)plan->shortcut) {
+		case JST_SHORTCUT_NONE:
+			break;
+		case JST_SHORTCUT_PUT_NOW:
+			done = jst_quick_put_now(run, plan->map, words[plan->word], &slot, &doubtful);
+			if (__builtin_expect(doubtful, 0)) {
+				settle_and_run_rest(run, slot, plan, end);
+				return;
+			}
+			break;
+		case JST_SHORTCUT_SINCE_HIST:
+			done = jst_quick_get(run, plan->map, words[plan->word], &value) && jst_quick_hist(run, plan->aggregation, JST_DEFAULT_HIST_BITS, (int64_t)((uint64_t)run->now - (uint64_t)value));
+			break;
+		case JST_SHORTCUT_SPANEND:
+			done = jst_quick_remove(run, plan->map, words[plan->word]);
+			break;
+		case JST_SHORTCUT_COUNT:
+			done = jst_quick_count(run, plan->aggregation);
+			break;
+		case JST_SHORTCUT_COUNT_BY: {
+			struct jst_cell *cell = jst_quick_find(run, jst_quick_memo(run, plan->aggregation, words[plan->word]), plan->aggregation, words[plan->word]);
+			done = cell != NULL;
+			if (__builtin_expect(done, 1))
+				jst_word_increment(&jst_quick_counter(cell)->count);
+			break;
+		}
+		case JST_SHORTCUT_HIST:
+			done = jst_quick_hist(run, plan->aggregation, JST_DEFAULT_HIST_BITS, (int64_t)words[plan->word]);
+			break;
+		}
+		if (__builtin_expect(!done, 0)) {
+			run_rest(run, plan, end);
+			return;
+		}
+	}
+	leave(run->slot);
+}
