@@ -140,16 +140,19 @@ static bool copy(struct jst_clock_line *line, const struct jst_clock_page *page)
 			return false;
 		const struct jst_clock_scale *scale = &page->scale[index & 1];
 
+		/* A signal handler may leave this event anywhere: a copy in the making is none. */
+		line->index = JST_CLOCK_NONE;
+		atomic_signal_fence(memory_order_seq_cst);
 		/* Pair with the releases of the set in publish(): if a word of a later set was read, the index that came before it is seen below. */
 		line->tsc = atomic_load_explicit(&scale->tsc, memory_order_acquire);
 		line->ns = atomic_load_explicit(&scale->ns, memory_order_acquire);
 		line->mult = atomic_load_explicit(&scale->mult, memory_order_acquire);
+		atomic_signal_fence(memory_order_seq_cst);
 		if (atomic_load_explicit(&page->index, memory_order_relaxed) == index) {
 			line->index = index;
 			return true;
 		}
 	}
-	line->index = JST_CLOCK_NONE; /* it holds something of several */
 	return false;
 }
 

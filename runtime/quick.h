@@ -91,8 +91,15 @@ static inline __attribute__((always_inline)) struct jst_cell *jst_quick_look_up(
 {
 	struct jst_cell *cell = jst_index_find_integer(&run->session->memory, run->update.bank, (uint16_t)aggregation, (int64_t)key);
 
-	if (cell)
-		*memo = (struct jst_run_cell){ .key = key, .aggregation = aggregation, .ref = jst_memory_ref(&run->session->memory, cell) };
+	if (!cell)
+		return NULL;
+	/* A signal handler may leave this event anywhere: at no time is there a cell under another's key. */
+	memo->ref = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+	memo->key = key;
+	memo->aggregation = aggregation;
+	atomic_signal_fence(memory_order_seq_cst);
+	memo->ref = jst_memory_ref(&run->session->memory, cell);
 	return cell;
 }
 

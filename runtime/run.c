@@ -56,8 +56,10 @@ static __attribute__((noinline)) void run_slowly(struct jst_run *run, const stru
 
 	if (run->generation != generation) {
 		run->update.bank = jst_slot_bank_at(run->slot, generation);
-		run->generation = run->session->budget < JST_PLAN_COPY ? 0 : generation;
 		memset(run->cells, 0, sizeof(run->cells));
+		/* Last: a signal handler may leave this event anywhere. */
+		atomic_signal_fence(memory_order_seq_cst);
+		run->generation = run->session->budget < JST_PLAN_COPY ? 0 : generation;
 	}
 	if (flags & JST_BINDING_CLOCK)
 		run->now = jst_clock_now(&run->clock, &header->clock);

@@ -53,7 +53,6 @@ void jst_session_claim(struct jst_session *session, const struct jst_runner *run
 		return;
 	jst_slot_open(&session->memory, slot);
 	set_up(session, runner);
-	slot->serial = runner->serial;
 	slot->random = 0;
 	/* An owner that died inside an event left it odd. Release as in leave(). */
 	atomic_store_explicit(&slot->inside, (atomic_load_explicit(&slot->inside, memory_order_relaxed) + 1) & ~1U, memory_order_release);
@@ -64,6 +63,9 @@ void jst_session_claim(struct jst_session *session, const struct jst_runner *run
 
 	while (used <= runner->slot && !atomic_compare_exchange_weak_explicit(&header->slots_used, &used, runner->slot + 1, memory_order_release, memory_order_relaxed))
 		;
+	/* Last: a signal handler may leave this event anywhere, and the next one claims again unless the serial says that it is done. */
+	atomic_signal_fence(memory_order_seq_cst);
+	slot->serial = runner->serial;
 }
 
 void jst_session_event(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words)
