@@ -40,6 +40,12 @@ enum { JST_INTEGER_KEY = 16 }; /* bytes of the encoding of one integer */
 /* Writes the encoding to buffer (room bytes, 8-aligned) and returns its size; 0 if it does not fit. Strings and stacks are cut at string_size, and *cut set. Context: any. */
 uint32_t jst_key_encode(void *buffer, uint32_t room, const struct jst_value *keys, uint32_t count, uint32_t string_size, bool *cut);
 
+/*
+ * The same in one pass for what most keys and records are: one to eight values, strings and stacks of at most 128 bytes that need not be cut. 0 where it is something else, or may not fit: jst_key_encode()
+ * knows. Nothing behind room is touched. Context: any.
+ */
+uint32_t jst_key_encode_short(void *buffer, uint32_t room, const struct jst_value *keys, uint32_t count, uint32_t string_size);
+
 /* Decodes size bytes, not trusted, into count values whose strings point into key. False if malformed. Context: any. */
 bool jst_key_decode(const void *key, uint32_t size, struct jst_value *keys, uint32_t count);
 

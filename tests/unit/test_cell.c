@@ -113,6 +113,94 @@ START_TEST(stacks_are_whole_addresses)
 }
 END_TEST
 
+/* The encoding as cell.h has it, a byte at a time. */
+static uint32_t encode_plainly(unsigned char *to, const struct jst_value *keys, uint32_t count, uint32_t string_size)
+{
+	uint32_t at = (count + 7) / 8 * 8;
+
+	memset(to, 0, at);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct jst_value value = jst_key_value(keys[i]);
+		uint64_t word = (uint64_t)value.i;
+
+		to[i] = (unsigned char)value.kind;
+		if (value.kind == JST_NIL)
+			continue;
+		if (jst_kind_has_bytes(value.kind))
+			word = value.length <= string_size ? value.length : value.kind == JST_STACK ? string_size / 8 * 8 : string_size;
+		for (unsigned k = 0; k < 8; k++)
+			to[at++] = (unsigned char)(word >> 8 * k);
+		for (uint32_t k = 0; jst_kind_has_bytes(value.kind) && k < word; k++)
+			to[at++] = (unsigned char)value.s[k];
+		while (at % 8)
+			to[at++] = 0;
+	}
+	return at;
+}
+
+/* Values of every kind in every order, up to more than two words of kinds; strings as long as their memory, so that the sanitizer sees a step outside. */
+START_TEST(encodings_are_as_told)
+{
+	static uint64_t fast[1024], plain[1024];
+	uint64_t seed = 7;
+
+	for (int round = 0; round < 20000; round++) {
+		struct jst_value keys[20];
+		char *text[20] = { NULL };
+		uint32_t cuts = 0, longs = 0;
+		bool cut = false;
+
+		seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+		const uint32_t count = (uint32_t)(seed >> 33) % 21;
+		const uint64_t mostly_integers = seed >> 60 & 1;
+		for (uint32_t i = 0; i < count; i++) {
+			seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+			const uint32_t length = (uint32_t)(seed >> 40) % ((seed >> 50) % 8 ? 30 : 210);
+
+			switch (mostly_integers && seed >> 61 ? 0 : (seed >> 33) % 6) {
+			case 0: keys[i] = jst_value_int((int64_t)seed); break;
+			case 1: keys[i] = jst_value_nil(); break;
+			case 2: keys[i] = jst_value_double((double)(seed >> 50)); break;
+			case 3: keys[i] = jst_value_double(seed >> 63 ? __builtin_nan("7") : 0.3); break;
+			case 4:
+			case 5:
+				text[i] = malloc(length ? length : 1);
+				for (uint32_t k = 0; k < length; k++)
+					text[i][k] = (char)(seed >> k % 50);
+				keys[i] = (seed >> 33) % 6 == 4 ? jst_value_string(text[i], length) : jst_value_stack(text[i], length / 8 * 8);
+				cuts += keys[i].length > 180;
+				longs += keys[i].length > 128;
+				break;
+			}
+		}
+		const uint32_t size = encode_plainly((unsigned char *)plain, keys, count, 180);
+		memset(fast, 0xaa, sizeof(fast));
+		ck_assert_uint_eq(jst_key_encode(fast, size, keys, count, 180, &cut), size);
+		ck_assert_mem_eq(fast, plain, size);
+		ck_assert_uint_eq(((unsigned char *)fast)[size], 0xaa); /* nothing behind the room was touched */
+		ck_assert_uint_eq(jst_key_size(keys, count, 180), size);
+		ck_assert(cut == (cuts > 0));
+		/* In one pass what is short. Nil takes less room than it may need. */
+		memset(fast, 0xaa, sizeof(fast));
+		ck_assert_uint_eq(jst_key_encode_short(fast, size + 64, keys, count, 180), count && count <= 8 && !longs ? size : 0);
+		if (count && count <= 8 && !longs)
+			ck_assert_mem_eq(fast, plain, size);
+		for (uint32_t i = size + 64; i < sizeof(fast); i++)
+			ck_assert_uint_eq(((unsigned char *)fast)[i], 0xaa);
+		if (size) {
+			const uint32_t room = (uint32_t)(seed >> 34) % size;
+
+			memset(fast, 0xaa, sizeof(fast));
+			ck_assert_uint_eq(jst_key_encode(fast, room, keys, count, 180, &cut), 0);
+			for (uint32_t i = room; i < size; i++)
+				ck_assert_uint_eq(((unsigned char *)fast)[i], 0xaa);
+		}
+		for (uint32_t i = 0; i < count; i++)
+			free(text[i]);
+	}
+}
+END_TEST
+
 /* Whatever the bytes are, decoding stays within them: the buffer is as long as said, so that the sanitizer sees a step outside. */
 START_TEST(hostile_keys_stay_inside)
 {
@@ -294,6 +382,7 @@ int main(void)
 	tcase_add_test(tests, keys_come_back);
 	tcase_add_test(tests, long_strings_are_cut_and_full_buffers_refused);
 	tcase_add_test(tests, stacks_are_whole_addresses);
+	tcase_add_test(tests, encodings_are_as_told);
 	tcase_add_test(tests, hostile_keys_stay_inside);
 	tcase_add_test(tests, a_cell_is_found_again);
 	tcase_add_test(tests, a_walk_sees_every_cell);
