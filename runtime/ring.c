@@ -73,21 +73,36 @@ uint64_t jst_record_size(const struct jst_memory *memory, const struct jst_value
 	return sizeof(struct jst_record) + (uint64_t)jst_key_size(values, count, memory->header->string_size);
 }
 
+/* The header of a record of that size whose values are written. */
+static inline void write_header(struct jst_slot *slot, struct jst_record *at, uint32_t size, const struct jst_record *record, uint32_t count, bool cut)
+{
+	/* Word by word: the caller stored it so just now, and wider loads would wait for that. */
+	at->size = size;
+	at->index = record->index;
+	at->now = record->now;
+	at->timestamp = record->timestamp;
+	at->tid = record->tid;
+	at->site = record->site;
+	at->values = (uint16_t)count;
+	at->flags = record->flags;
+	at->reserved = record->reserved;
+	if (__builtin_expect(cut, 0)) {
+		at->flags |= JST_RECORD_CUT;
+		jst_slot_lose(slot, JST_LOSS_STRINGS);
+	}
+}
+
 void jst_record_encode(const struct jst_memory *memory, struct jst_slot *slot, void *at, uint32_t size, struct jst_record record, const struct jst_value *values, uint32_t count)
 {
 	bool cut = false;
 
 	jst_key_encode((unsigned char *)at + sizeof(record), size - (uint32_t)sizeof(record), values, count, memory->header->string_size, &cut);
-	record.size = size;
-	record.values = (uint16_t)count;
-	if (cut) {
-		record.flags |= JST_RECORD_CUT;
-		jst_slot_lose(slot, JST_LOSS_STRINGS);
-	}
-	memcpy(at, &record, sizeof(record));
+	write_header(slot, at, size, &record, count, cut);
 }
 
-bool jst_ring_write(struct jst_memory *memory, struct jst_slot *slot, const _Atomic uint64_t *tails, struct jst_record record, const struct jst_value *values, uint32_t count)
+/* Where the record has to look for room, or go round. */
+static __attribute__((noinline)) bool write_slowly(struct jst_memory *memory, struct jst_slot *slot, const _Atomic uint64_t *tails, const struct jst_record *record,
+                                                   const struct jst_value *values, uint32_t count)
 {
 	const uint64_t size = jst_record_size(memory, values, count);
 	struct jst_ring *ring;
@@ -96,7 +111,32 @@ bool jst_ring_write(struct jst_memory *memory, struct jst_slot *slot, const _Ato
 
 	if (!at)
 		return false;
-	jst_record_encode(memory, slot, at, (uint32_t)size, record, values, count);
+	jst_record_encode(memory, slot, at, (uint32_t)size, *record, values, count);
+	/* Pairs with the acquire in jst_ring_read(). */
+	atomic_store_explicit(&ring->head, head + size, memory_order_release);
+	return true;
+}
+
+/* The values are encoded where they belong before their size is known: what is behind head and was given back is the writer's. Only if that cannot be, or they do not fit there, is the size asked for. */
+bool jst_ring_write(struct jst_memory *memory, struct jst_slot *slot, const _Atomic uint64_t *tails, struct jst_record record, const struct jst_value *values, uint32_t count)
+{
+	const jst_ref ref = atomic_load_explicit(&slot->ring, memory_order_relaxed);
+	struct jst_ring *ring = jst_memory_at(memory, ref);
+
+	if (__builtin_expect(!ref, 0))
+		return write_slowly(memory, slot, tails, &record, values, count);
+	const uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+	const uint64_t place = head & (ring->size - 1);
+	const uint64_t to_end = ring->size - place, free = ring->size - (head - ring->tail_seen);
+	const uint64_t room = to_end < free ? to_end : free;
+	if (__builtin_expect(room < sizeof(record), 0))
+		return write_slowly(memory, slot, tails, &record, values, count);
+	unsigned char *at = ring->data + place;
+	const uint32_t payload = jst_key_encode_short(at + sizeof(record), (uint32_t)(room - sizeof(record)), values, count, memory->header->string_size);
+	if (__builtin_expect(!payload, 0))
+		return write_slowly(memory, slot, tails, &record, values, count);
+	const uint32_t size = (uint32_t)sizeof(record) + payload;
+	write_header(slot, (struct jst_record *)at, size, &record, count, false);
 	/* Pairs with the acquire in jst_ring_read(). */
 	atomic_store_explicit(&ring->head, head + size, memory_order_release);
 	return true;

@@ -111,6 +111,65 @@ START_TEST(records_of_every_size_go_round)
 }
 END_TEST
 
+/* Numbers and strings in every mixture, so that each kind of record meets the end of the ring at each of its places. */
+START_TEST(records_of_every_kind_go_round)
+{
+	char text[40];
+
+	memset(text, 'y', sizeof(text));
+	for (uint32_t round = 0; round < 6000; round++) {
+		struct jst_value values[9], back[9];
+		const uint32_t count = round % 10;
+
+		for (uint32_t i = 0; i < count; i++)
+			values[i] = (round >> i % 3) % 3 ? jst_value_int((int64_t)round * i) : round % 2 ? jst_value_string(text, (round + i) % 41) : jst_value_double(round + 0.5);
+		ck_assert(write_record(round, values, count));
+		const int size = read_record();
+		ck_assert_int_eq(size, (int)jst_record_size(&store->memory, values, count));
+		ck_assert_uint_eq(buffer.record.index, round);
+		ck_assert_uint_eq(buffer.record.values, count);
+		ck_assert_uint_eq(buffer.record.flags, 0);
+		ck_assert(jst_key_decode(buffer.bytes + sizeof(struct jst_record), (uint32_t)size - (uint32_t)sizeof(struct jst_record), back, count));
+		for (uint32_t i = 0; i < count; i++) {
+			ck_assert_uint_eq(back[i].kind, values[i].kind);
+			ck_assert_uint_eq(back[i].length, values[i].length);
+			if (values[i].kind == JST_STRING)
+				ck_assert_int_eq(memcmp(back[i].s, text, back[i].length), 0);
+			else
+				ck_assert_int_eq(back[i].i, values[i].i);
+		}
+	}
+	ck_assert_uint_eq(lost(JST_LOSS_RECORDS), 0);
+}
+END_TEST
+
+/* A record that begins to be written and then has no room touches nothing that waits to be read, wherever in the ring that is. */
+START_TEST(what_does_not_fit_spoils_nothing)
+{
+	char text[64];
+	struct jst_value large[40];
+	uint32_t written = 0, read = 0;
+
+	memset(text, 'z', sizeof(text));
+	for (unsigned i = 0; i < 40; i++)
+		large[i] = i < 20 ? jst_value_int(-1) : jst_value_string(text, 64);
+	for (unsigned round = 0; round < 300; round++) {
+		const struct jst_value small = jst_value_int(round);
+		const uint64_t dropped = lost(JST_LOSS_RECORDS);
+
+		while (written - read < 50)
+			ck_assert(write_record(written++, &small, 1));
+		ck_assert(!write_record(12345, large, 40));
+		ck_assert_uint_eq(lost(JST_LOSS_RECORDS), dropped + 1);
+		for (unsigned i = 0; i < 1 + round % 13; i++) {
+			ck_assert_int_eq(read_record(), sizeof(struct jst_record) + 16);
+			ck_assert_uint_eq(buffer.record.index, read++);
+			ck_assert_uint_eq(((const uint64_t *)buffer.bytes)[5], JST_INT);
+		}
+	}
+}
+END_TEST
+
 START_TEST(a_full_ring_drops_and_counts)
 {
 	uint32_t kept = 0, dropped = 0;
@@ -221,6 +280,8 @@ int main(void)
 	tcase_add_test(tests, a_record_comes_back);
 	tcase_add_test(tests, strings_are_cut_and_marked);
 	tcase_add_test(tests, records_of_every_size_go_round);
+	tcase_add_test(tests, records_of_every_kind_go_round);
+	tcase_add_test(tests, what_does_not_fit_spoils_nothing);
 	tcase_add_test(tests, a_full_ring_drops_and_counts);
 	tcase_add_test(tests, what_never_fits_is_dropped);
 	tcase_add_test(tests, without_a_reader_or_memory);
