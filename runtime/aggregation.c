@@ -1,7 +1,8 @@
 /*
  * Updating an aggregation in the target: find the cell, then the few words of its state.
  *
- * The first eight aggregations without keys are found by the bank's own refs, a key that is one integer is encoded in registers, everything else goes through the scratch.
+ * The first eight aggregations without keys are found by the bank's own refs, a key that is one integer by its value, one that is a string by its bytes where they lie. Everything else, and what is not
+ * found so, is encoded into the scratch.
  */
 #include "aggregation.h"
 
@@ -53,8 +54,8 @@ static uint32_t state_size(const struct jst_update *update, enum jst_shape shape
 	return 0;
 }
 
-/* What the fast ways below did not find: the cell, made if there is none. NULL: no memory or no room, counted. */
-static __attribute__((noinline)) struct jst_cell *find_cell(const struct jst_update *update, const struct jst_value *keys, enum jst_shape shape)
+/* What the ways below did not find: the cell, made if there is none. NULL: no memory or no room, counted. */
+static __attribute__((noinline)) struct jst_cell *find_cell(const struct jst_update *update, const struct jst_value *keys)
 {
 	const uint32_t count = update->decl->keys;
 	const uint32_t limit = update->memory->header->string_size;
@@ -70,23 +71,10 @@ static __attribute__((noinline)) struct jst_cell *find_cell(const struct jst_upd
 			return NULL;
 		}
 	}
-	struct jst_cell *cell = jst_cell_find(update->memory, update->slot, update->bank, update->index, update->scratch, size, count, state_size(update, shape));
+	struct jst_cell *cell = jst_cell_find(update->memory, update->slot, update->bank, update->index, update->scratch, size, count, state_size(update, shapes[update->decl->function]));
 	if (!count && cell && update->index < JST_PLAIN_CELLS)
 		atomic_store_explicit(&update->bank->plain[update->index], jst_memory_ref(update->memory, cell), memory_order_relaxed);
 	return cell;
-}
-
-static inline struct jst_cell *find_fast(const struct jst_update *update, const struct jst_value *keys)
-{
-	const uint32_t count = update->decl->keys;
-
-	if (!count && update->index < JST_PLAIN_CELLS) {
-		const jst_ref ref = atomic_load_explicit(&update->bank->plain[update->index], memory_order_relaxed);
-		return ref ? jst_memory_at(update->memory, ref) : NULL;
-	}
-	if (count == 1 && keys[0].kind == JST_INT)
-		return jst_index_find_integer(update->memory, update->bank, update->index, keys[0].i);
-	return NULL;
 }
 
 /* Replaces what is there unless that is later. Within one thread the later event comes later, but for a step of the wall clock. */
@@ -116,13 +104,14 @@ static void last_update(const struct jst_update *update, struct jst_last_state *
 }
 
 /* False where the shape has no use for the value: it is skipped before a cell is made. */
-static bool takes(enum jst_shape shape, const struct jst_value *value)
+static inline bool takes(enum jst_shape shape, struct jst_value value)
 {
 	if (shape == JST_SHAPE_COUNT || shape == JST_SHAPE_RATE)
 		return true;
 	if (shape == JST_SHAPE_LAST || shape == JST_SHAPE_DISTINCT)
-		return value->kind != JST_NIL;
-	return value->kind == JST_INT || (value->kind == JST_DOUBLE && value->d == value->d);
+		return value.kind != JST_NIL;
+	/* No NaN. As bits: the compiler would take the value into a floating-point register before it knows that it is one. */
+	return value.kind == JST_INT || (value.kind == JST_DOUBLE && (uint64_t)value.i << 1 <= 0x7ffULL << 53);
 }
 
 static __attribute__((noinline)) void skip(const struct jst_update *update)
@@ -130,50 +119,149 @@ static __attribute__((noinline)) void skip(const struct jst_update *update)
 	jst_slot_lose(update->slot, JST_LOSS_SKIPPED);
 }
 
+/* ---- the last step, by shape: value is one that it takes ---- */
+
+typedef void step(const struct jst_update *update, struct jst_cell *cell, struct jst_value value, const struct jst_value *keys);
+
+static void count_step(const struct jst_update *update, struct jst_cell *cell, struct jst_value value, const struct jst_value *keys)
+{
+	(void)update, (void)value, (void)keys;
+	jst_word_increment(&((struct jst_count_state *)jst_cell_state(cell))->count);
+}
+
+static void total_step(const struct jst_update *update, struct jst_cell *cell, struct jst_value value, const struct jst_value *keys)
+{
+	(void)update, (void)keys;
+	jst_total_update(jst_cell_state(cell), value);
+}
+
+static void min_step(const struct jst_update *update, struct jst_cell *cell, struct jst_value value, const struct jst_value *keys)
+{
+	(void)update, (void)keys;
+	jst_extreme_update(jst_cell_state(cell), value, false);
+}
+
+static void max_step(const struct jst_update *update, struct jst_cell *cell, struct jst_value value, const struct jst_value *keys)
+{
+	(void)update, (void)keys;
+	jst_extreme_update(jst_cell_state(cell), value, true);
+}
+
+static void stats_step(const struct jst_update *update, struct jst_cell *cell, struct jst_value value, const struct jst_value *keys)
+{
+	(void)update, (void)keys;
+	jst_stats_update(jst_cell_state(cell), value);
+}
+
+static void histogram_step(const struct jst_update *update, struct jst_cell *cell, struct jst_value value, const struct jst_value *keys)
+{
+	if (__builtin_expect(update->decl->parameters[1] != 0, 0)) /* jst_aggregation_has_exemplars(), of these shapes */
+		jst_exemplar_update(update, cell, value, keys[update->decl->keys]);
+	else
+		jst_histogram_update(update, cell, value);
+}
+
+static void linear_step(const struct jst_update *update, struct jst_cell *cell, struct jst_value value, const struct jst_value *keys)
+{
+	(void)keys;
+	jst_linear_update(update, jst_cell_state(cell), value);
+}
+
+static void last_step(const struct jst_update *update, struct jst_cell *cell, struct jst_value value, const struct jst_value *keys)
+{
+	(void)keys;
+	last_update(update, jst_cell_state(cell), value);
+}
+
+static void distinct_step(const struct jst_update *update, struct jst_cell *cell, struct jst_value value, const struct jst_value *keys)
+{
+	(void)keys;
+	jst_distinct_update(update, cell, value);
+}
+
+static step *const steps[] = {
+	[JST_SHAPE_COUNT] = count_step, [JST_SHAPE_RATE] = count_step, [JST_SHAPE_SUM] = total_step, [JST_SHAPE_AVG] = total_step, [JST_SHAPE_MIN] = min_step, [JST_SHAPE_MAX] = max_step,
+	[JST_SHAPE_STATS] = stats_step, [JST_SHAPE_HIST] = histogram_step, [JST_SHAPE_QUANTILES] = histogram_step, [JST_SHAPE_LHIST] = linear_step, [JST_SHAPE_LAST] = last_step,
+	[JST_SHAPE_DISTINCT] = distinct_step,
+};
+
+static inline void apply(const struct jst_update *update, struct jst_cell *cell, struct jst_value value, const struct jst_value *keys)
+{
+	steps[shapes[update->decl->function]](update, cell, value, keys);
+}
+
+/* ---- and before it the cell. Each way ends in a call that takes the place of its frame, so that registers are saved only where they are needed. ---- */
+
+static __attribute__((noinline)) void update_any(const struct jst_update *update, const struct jst_value *keys, struct jst_value value)
+{
+	struct jst_cell *cell = find_cell(update, keys);
+
+	if (cell)
+		apply(update, cell, value, keys);
+}
+
+/* Under one string or stack, not to be cut. Flattened, so that the hash is inlined. */
+static __attribute__((noinline, flatten)) void update_string(const struct jst_update *update, const struct jst_value *keys, struct jst_value value)
+{
+	struct jst_cell *cell = jst_index_find_string(update->memory, update->bank, update->index, &keys[0]);
+
+	if (__builtin_expect(cell != NULL, 1))
+		apply(update, cell, value, keys);
+	else
+		update_any(update, keys, value);
+}
+
+/* Under any key that can be encoded in one pass. Flattened likewise. */
+static __attribute__((noinline, flatten)) void update_encoded(const struct jst_update *update, const struct jst_value *keys, struct jst_value value)
+{
+	const uint32_t size = jst_key_encode_short(update->scratch, update->room, keys, update->decl->keys, update->memory->header->string_size);
+	struct jst_cell *cell = NULL;
+
+	if (__builtin_expect(size != 0, 1))
+		cell = jst_index_find_key(update->memory, update->bank, update->index, jst_index_hash_key(update->index, update->scratch, size), update->scratch, size);
+	if (__builtin_expect(cell != NULL, 1))
+		apply(update, cell, value, keys);
+	else
+		update_any(update, keys, value);
+}
+
+static __attribute__((noinline)) void update_integer(const struct jst_update *update, const struct jst_value *keys, struct jst_value value)
+{
+	struct jst_cell *cell = jst_index_find_integer(update->memory, update->bank, update->index, keys[0].i);
+
+	if (__builtin_expect(cell != NULL, 1))
+		apply(update, cell, value, keys);
+	else
+		update_any(update, keys, value);
+}
+
 void jst_aggregation_update(const struct jst_update *update, const struct jst_value *keys, struct jst_value value)
 {
-	const enum jst_shape shape = shapes[update->decl->function];
+	const uint32_t count = update->decl->keys;
 
-	if (__builtin_expect(!takes(shape, &value), 0)) {
+	/* Every shape takes integers. */
+	if (value.kind != JST_INT && __builtin_expect(!takes(shapes[update->decl->function], value), 0)) {
 		skip(update);
 		return;
 	}
-	struct jst_cell *cell = find_fast(update, keys);
-	if (__builtin_expect(!cell, 0))
-		cell = find_cell(update, keys, shape);
-	if (__builtin_expect(!cell, 0))
-		return;
-	switch (shape) {
-	case JST_SHAPE_COUNT:
-	case JST_SHAPE_RATE:
-		jst_word_increment(&((struct jst_count_state *)jst_cell_state(cell))->count);
-		return;
-	case JST_SHAPE_HIST:
-	case JST_SHAPE_QUANTILES:
-		if (__builtin_expect(update->decl->parameters[1] != 0, 0)) /* jst_aggregation_has_exemplars(), of these two */
-			jst_exemplar_update(update, cell, value, keys[update->decl->keys]);
-		else
-			jst_histogram_update(update, cell, value);
-		return;
-	case JST_SHAPE_SUM:
-	case JST_SHAPE_AVG:
-		jst_total_update(jst_cell_state(cell), value);
-		return;
-	case JST_SHAPE_MIN:
-	case JST_SHAPE_MAX:
-		jst_extreme_update(jst_cell_state(cell), value, shape == JST_SHAPE_MAX);
-		return;
-	case JST_SHAPE_STATS:
-		jst_stats_update(jst_cell_state(cell), value);
-		return;
-	case JST_SHAPE_LHIST:
-		jst_linear_update(update, jst_cell_state(cell), value);
-		return;
-	case JST_SHAPE_LAST:
-		last_update(update, jst_cell_state(cell), value);
-		return;
-	case JST_SHAPE_DISTINCT:
-		jst_distinct_update(update, cell, value);
+	if (count == 1 && keys[0].kind == JST_INT) {
+		update_integer(update, keys, value);
 		return;
 	}
+	if (count == 1 && jst_kind_has_bytes(keys[0].kind) && keys[0].length <= update->memory->header->string_size) {
+		update_string(update, keys, value);
+		return;
+	}
+	if (count) {
+		update_encoded(update, keys, value);
+		return;
+	}
+	if (update->index < JST_PLAIN_CELLS) {
+		const jst_ref ref = atomic_load_explicit(&update->bank->plain[update->index], memory_order_relaxed);
+		if (__builtin_expect(ref != 0, 1)) {
+			apply(update, jst_memory_at(update->memory, ref), value, keys);
+			return;
+		}
+	}
+	update_any(update, keys, value);
 }

@@ -9,7 +9,7 @@ static double as_double(struct jst_value value)
 	return value.kind == JST_INT ? (double)value.i : value.d;
 }
 
-static void sum_update(struct jst_sum_state *sum, struct jst_value value)
+static inline void sum_update(struct jst_sum_state *sum, struct jst_value value)
 {
 	if (value.kind == JST_INT)
 		jst_sum_add(sum, value.i);

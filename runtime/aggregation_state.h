@@ -191,9 +191,15 @@ static inline unsigned jst_histogram_blocks(unsigned bits)
 	return 64 - bits;
 }
 
+/* How many of its lowest bits a magnitude loses. */
+static inline unsigned jst_histogram_shift(unsigned bits, uint64_t magnitude)
+{
+	return (63 ^ (unsigned)__builtin_clzll(magnitude | 1ULL << bits)) - bits;
+}
+
 static inline uint32_t jst_histogram_index(unsigned bits, uint64_t magnitude)
 {
-	const unsigned shift = (63 ^ (unsigned)__builtin_clzll(magnitude | 1ULL << bits)) - bits;
+	const unsigned shift = jst_histogram_shift(bits, magnitude);
 
 	return (shift << bits) + (uint32_t)(magnitude >> shift);
 }
@@ -255,8 +261,10 @@ static inline void jst_range_update(struct jst_range_state *range, int64_t value
 /* What jst_histogram_update() does with an integer >= 0 whose row there is; false: it did nothing. Context: probe, owner of the slot. */
 static inline __attribute__((always_inline)) bool jst_histogram_count(const struct jst_memory *memory, struct jst_histogram_state *state, unsigned bits, uint64_t value)
 {
-	const uint32_t index = jst_histogram_index(bits, value);
-	const jst_ref ref = state->row[index >> bits];
+	/* jst_histogram_index() in two: the block, and what ends in the bucket's bits. */
+	const unsigned shift = jst_histogram_shift(bits, value);
+	const uint64_t index = value >> shift;
+	const jst_ref ref = state->row[shift + (index >> bits)];
 
 	if (__builtin_expect(!ref, 0))
 		return false;

@@ -3,7 +3,7 @@
  *
  *     chunk: | header | cell | cell | node | cell | row | …        each begins with a struct jst_cell and is a multiple of 16 bytes
  *
- * The owner thread is the only writer. It finds a cell by a private index, a trie of 16-way nodes over the XXH3 hash of (aggregation, key), whose nodes lie in the chunks too and mean nothing to a reader.
+ * The owner thread is the only writer. It finds a cell by a private index over the XXH3 hash of (aggregation, key), a trie and a table (cell.c), whose parts lie in the chunks too and mean nothing to a reader.
  * A reader walks the chunks up to used, and takes the cells and rows it knows.
  * Every word of a state is stored relaxed by its owner and may be read at any time; a state of several words is whole only in a bank that is closed.
  */

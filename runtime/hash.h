@@ -24,7 +24,7 @@ static inline uint64_t jst_hash(const void *bytes, size_t size)
 	return XXH3_64bits(bytes, size);
 }
 
-/* The same, for a caller that hashes at each event: up to 128 bytes without a call. */
+/* The same, for a function with the attribute `flatten` that hashes at each event: up to 128 bytes without a call. */
 static inline __attribute__((always_inline)) uint64_t jst_hash_inline(const void *bytes, size_t size)
 {
 	if (__builtin_expect(size > 128, 0))

@@ -120,6 +120,7 @@ void jst_memory_recycle(struct jst_memory *memory, struct jst_bank *bank, uint32
 	atomic_store_explicit(&bank->first_chunk, 0, memory_order_release);
 	bank->last_chunk = 0;
 	bank->root = 0;
+	bank->table = 0;
 	for (unsigned i = 0; i < sizeof(bank->plain) / sizeof(bank->plain[0]); i++)
 		atomic_store_explicit(&bank->plain[i], 0, memory_order_relaxed);
 

@@ -99,8 +99,8 @@ struct jst_bank {
 	_Atomic uint32_t state;       /* enum jst_bank_state */
 	_Atomic jst_ref first_chunk;  /* struct jst_chunk, a list */
 	jst_ref last_chunk;           /* owner only */
-	jst_ref root;                 /* owner only: root node of the index of cells, see cell.h */
-	uint32_t reserved;
+	jst_ref root;                 /* owner only: root node of the index of cells, see cell.c */
+	jst_ref table;                /* owner only: of the index as well, 0: none yet */
 	_Atomic jst_ref plain[JST_PLAIN_CELLS]; /* owner only: cells of aggregations without keys by their index, 0 until touched */
 };
 

@@ -4,6 +4,7 @@
 #include <check.h>
 
 #include "aggregation_state.h"
+#include "cell_index.h"
 #include "store.h"
 
 enum { COUNT, SUM, MIN, MAX, AVG, STATS, HIST, HIST0, HIST8, LHIST, QUANTILES, RATE, LAST, BY_TWO, PLAIN9, DISTINCT, EXEMPLARS, AGGREGATIONS };
@@ -522,6 +523,39 @@ START_TEST(a_key_that_does_not_fit_is_counted)
 }
 END_TEST
 
+/* Strings of all lengths, those that are cut among them, under a key each; some are also seen as a second key. */
+START_TEST(strings_are_keys)
+{
+	enum { LENGTHS = 80, CUT = 64, TIMES = 3 };
+	const struct jst_update one = store_aggregation(store, 0, COUNT, scratch, sizeof(scratch)), two = store_aggregation(store, 0, BY_TWO, scratch, sizeof(scratch));
+	char text[LENGTHS];
+
+	memset(text, 'k', sizeof(text));
+	for (unsigned times = 0; times < TIMES; times++) {
+		for (uint32_t length = 0; length < LENGTHS; length++) {
+			const struct jst_value keys[] = { jst_value_string(text, length), jst_value_double(7.0) };
+
+			jst_aggregation_update(&one, keys, jst_value_nil());
+			jst_aggregation_update(&two, keys, jst_value_nil());
+		}
+	}
+	ck_assert_uint_eq(lost(JST_LOSS_STRINGS), 2 * TIMES * (LENGTHS - CUT - 1));
+	for (unsigned i = 0; i < 2; i++) {
+		const uint16_t index = i ? BY_TWO : COUNT;
+		struct jst_result result;
+
+		jst_result_init(&result, &decls[index]);
+		ck_assert_uint_eq(collect(&result, 0, index), CUT + 1);
+		ck_assert_uint_eq(result.count, TIMES * LENGTHS);
+		jst_result_fini(&result);
+	}
+	/* All that are cut are one key. */
+	const struct jst_value whole = jst_value_string(text, CUT);
+	const struct jst_count_state *state = jst_cell_state(jst_index_find_string(&store->memory, one.bank, COUNT, &whole));
+	ck_assert_uint_eq(jst_word_load(&state->count), TIMES * (LENGTHS - CUT));
+}
+END_TEST
+
 START_TEST(without_memory_updates_are_counted)
 {
 	store->memory.header->permit = store->memory.header->heap_used + JST_CHUNK_MIN;
@@ -557,6 +591,7 @@ int main(void)
 	tcase_add_test(tests, the_last_value);
 	tcase_add_test(tests, the_order_of_merging_does_not_matter);
 	tcase_add_test(tests, hostile_cells_stay_inside);
+	tcase_add_test(tests, strings_are_keys);
 	tcase_add_test(tests, a_key_that_does_not_fit_is_counted);
 	tcase_add_test(tests, without_memory_updates_are_counted);
 	suite_add_tcase(suite, tests);
