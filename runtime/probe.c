@@ -93,7 +93,6 @@ jst_ref jst_site_write(struct jst_memory *memory, const struct jst_probe *probe)
 	char *text = entry->text;
 
 	entry->size = size;
-	entry->next = atomic_load_explicit(&memory->header->sites, memory_order_relaxed); /* the only writer */
 	entry->name_length = (uint16_t)name;
 	entry->file_length = (uint16_t)file;
 	entry->line = probe->line;
@@ -113,8 +112,10 @@ jst_ref jst_site_write(struct jst_memory *memory, const struct jst_probe *probe)
 			memcpy(text, probe->field[i].name.bytes, length);
 		text += length;
 	}
-	/* Pairs with the CLI's acquire load: who sees the ref sees the entry. */
-	atomic_store_explicit(&memory->header->sites, ref, memory_order_release);
+	entry->next = atomic_load_explicit(&memory->header->sites, memory_order_relaxed);
+	/* Pairs with the CLI's acquire load: who sees the ref sees the entry, and those before it, which others have written. */
+	while (!atomic_compare_exchange_weak_explicit(&memory->header->sites, &entry->next, ref, memory_order_acq_rel, memory_order_relaxed))
+		;
 	return ref;
 }
 

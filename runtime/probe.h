@@ -109,7 +109,7 @@ struct jst_site_entry {
 	char text[];
 };
 
-/* Writes the entry and links it from the header; 0 when no memory is left. One caller at a time. Context: agent. */
+/* Writes the entry and links it from the header; 0 when no memory is left. Any number of callers, lock-free. Context: any. */
 jst_ref jst_site_write(struct jst_memory *memory, const struct jst_probe *probe);
 
 /* Reads an entry out of memory mapped read-only and not trusted, size bytes at base; the strings point into the mapping and are within it. False if malformed. */
