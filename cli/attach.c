@@ -18,7 +18,7 @@
 #include "messages.h"
 #include "times.h"
 
-enum { LOOK_MS = 2, CONNECTIONS = 5, SITES_MAX = 1 << 18, SITE_BYTES_MAX = 64 << 20 };
+enum { LOOK_MS = 2, CONNECTIONS = 5, SITES_MS = 10, SITES_MAX = 1 << 20, SITE_BYTES_MAX = 256 << 20 };
 
 static void wake(struct target *target)
 {
@@ -154,27 +154,46 @@ static void hello(struct target *target, const struct wire_packet *packet, int64
 		attach_broken(target, now);
 }
 
-/* The entry is read as if it lay in a memory of its own, eight bytes behind the start, where the first ref that is not "none" points. */
-static void site(struct target *target, const struct wire_packet *packet)
+/* How many entries lie in the memory from a ref up to its end; 0: not each of them makes sense. */
+static uint32_t count_sites(const unsigned char *memory, size_t size, jst_ref ref)
 {
-	const size_t size = 8 + ((size_t)packet->size + 7) / 8 * 8;
+	struct jst_probe probe;
+	uint32_t count = 0;
 
-	if (target->site_count >= SITES_MAX || target->site_bytes + size > SITE_BYTES_MAX)
+	for (uint32_t length; (uint64_t)ref * 8 < size; ref += length / 8, count++) {
+		if (!jst_site_read(memory, size, ref, &probe))
+			return 0;
+		length = ((const struct jst_site_entry *)(memory + (uint64_t)ref * 8))->size;
+		if (length % 8)
+			return 0;
+	}
+	return count;
+}
+
+static void sites(struct target *target, const struct wire_packet *packet)
+{
+	const size_t size = ((size_t)packet->size + 7) / 8 * 8, at = target->site_bytes ? target->site_bytes : 8; /* ref 0 is none's */
+
+	if (target->site_count >= SITES_MAX || at + size > SITE_BYTES_MAX)
 		return;
+	if (at + size > target->site_room) {
+		target->site_room = 2 * (at + size);
+		target->sites = message_resize(target->sites, target->site_room, 1);
+	}
+	memset(target->sites + at + size - (size ? 8 : 0), 0, size ? 8 : 0); /* what the packet does not fill */
+	memcpy(target->sites + at, packet->body, packet->size);
 
-	unsigned char *entry = message_allocate(1, size);
-	struct target_site site = { .entry = entry };
+	const uint32_t count = count_sites(target->sites, at + size, (jst_ref)(at / 8));
 
-	memcpy(entry + 8, packet->body, packet->size);
-	if (!jst_site_read(entry, size, 1, &site.probe)) {
-		free(entry);
+	if (!count) {
 		protocol(target);
 		return;
 	}
-	if (target->site_count == target->site_room)
-		target->sites = message_resize(target->sites, target->site_room = target->site_room ? target->site_room * 2 : 16, sizeof(*target->sites));
-	target->sites[target->site_count++] = site;
-	target->site_bytes += size;
+	target->site_count += count;
+	target->site_bytes = at + size;
+	/* A great many take their time on a machine that is busy. */
+	if (count > 1)
+		target->deadline += SITES_MS * TIMES_MS;
 }
 
 static void loaded(struct target *target, const struct target_plan *plan, struct wire_packet *packet)
@@ -188,6 +207,8 @@ static void loaded(struct target *target, const struct target_plan *plan, struct
 	memcpy(&body, packet->body, sizeof(body));
 	if (!target_map(target, &body, packet, plan))
 		return;
+	if (body.refused)
+		message_warning("process %d (%s) has %u probe sites more than can be watched", (int)target->process.pid, target->process.comm, body.refused);
 	target->state = TARGET_LOADED;
 	target->deadline = TIMES_NEVER;
 }
@@ -208,7 +229,7 @@ void attach_packet(struct target *target, const struct target_plan *plan, struct
 	} else if (packet->type == JST_MESSAGE_HELLO && target->state == TARGET_GREETING) {
 		hello(target, packet, now);
 	} else if (packet->type == JST_MESSAGE_SITE && target->state == TARGET_LISTING) {
-		site(target, packet);
+		sites(target, packet);
 	} else if (packet->type == JST_MESSAGE_LIST_END && target->state == TARGET_LISTING) {
 		if (plan->program) {
 			load(target, plan, now);
@@ -245,7 +266,7 @@ void attach_late(struct target *target)
 	static const char *const step[] = {
 		[TARGET_WAKING] = "did not wake up within 2 s",
 		[TARGET_GREETING] = "did not greet within 1 s",
-		[TARGET_LISTING] = "did not list its probes within 1 s",
+		[TARGET_LISTING] = "did not list its probes in time",
 		[TARGET_LOADING] = "did not load the program within 2 s",
 		[TARGET_LOADED] = "did not get ready in time",
 		[TARGET_STARTING] = "did not switch its probes on within 1 s",

@@ -12,11 +12,11 @@
 #include "messages.h"
 #include "times.h"
 
+/* Of a program with a great many sites there are as many: what is not always looked at is read where it is needed. */
 struct row {
 	const struct target *target;
-	const struct jst_probe *probe;
-	char *fields;       /* "id int, path string" */
-	char *place;        /* "httpd.c:120", or "" */
+	struct jst_string name;
+	jst_ref site;       /* among the target's */
 	uint32_t processes;
 };
 
@@ -49,37 +49,54 @@ static bool wanted(const struct options *options, const struct jst_probe *probe)
 	return options->argument_count == 0;
 }
 
-/* Text made by printing to a file, escaped on the way. */
-static char *fields_text(const struct jst_probe *probe)
+static struct jst_probe probe_of(const struct row *row)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *file = open_memstream(&text, &size);
+	struct jst_probe probe = { .fields = 0 };
+	jst_ref site = row->site;
 
-	if (!file)
-		return message_copy("", 0);
-	for (uint32_t i = 0; i < probe->fields; i++) {
-		fputs(i ? ", " : "", file);
-		print_text(file, probe->field[i].name.bytes, probe->field[i].name.length);
-		fprintf(file, " %s", type_name(&probe->field[i]));
-	}
-	fclose(file);
-	return text;
+	target_site(row->target, &site, &probe);
+	return probe;
 }
 
-static char *place_text(const struct jst_probe *probe)
+/* "id int, path string", escaped; the columns that it takes. */
+static int print_fields(FILE *file, const struct jst_probe *probe)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *file = open_memstream(&text, &size);
+	int columns = 0;
 
-	if (!file)
-		return message_copy("", 0);
-	print_text(file, probe->file.bytes, probe->file.length);
+	for (uint32_t i = 0; i < probe->fields; i++) {
+		columns += fprintf(file, "%s", i ? ", " : "");
+		columns += print_text(file, probe->field[i].name.bytes, probe->field[i].name.length);
+		columns += fprintf(file, " %s", type_name(&probe->field[i]));
+	}
+	return columns;
+}
+
+static int fields_columns(const struct jst_probe *probe)
+{
+	int columns = 0;
+
+	for (uint32_t i = 0; i < probe->fields; i++)
+		columns += (i ? 2 : 0) + text_columns(probe->field[i].name.bytes, probe->field[i].name.length) + 1 + (int)strlen(type_name(&probe->field[i]));
+	return columns;
+}
+
+/* "httpd.c:120", or nothing; likewise. */
+static int print_place(FILE *file, const struct jst_probe *probe)
+{
+	int columns = print_text(file, probe->file.bytes, probe->file.length);
+
 	if (probe->file.length && probe->line)
-		fprintf(file, ":%u", probe->line);
-	fclose(file);
-	return text;
+		columns += fprintf(file, ":%u", probe->line);
+	return columns;
+}
+
+static int place_columns(const struct jst_probe *probe)
+{
+	int columns = text_columns(probe->file.bytes, probe->file.length);
+
+	if (probe->file.length && probe->line)
+		columns += snprintf(NULL, 0, ":%u", probe->line);
+	return columns;
 }
 
 static int compare_strings(struct jst_string a, struct jst_string b)
@@ -89,17 +106,37 @@ static int compare_strings(struct jst_string a, struct jst_string b)
 	return order ? order : (a.length > b.length) - (a.length < b.length);
 }
 
+static int compare_fields(const struct jst_probe *a, const struct jst_probe *b)
+{
+	for (uint32_t i = 0; i < a->fields && i < b->fields; i++) {
+		int order = compare_strings(a->field[i].name, b->field[i].name);
+
+		if (!order)
+			order = strcmp(type_name(&a->field[i]), type_name(&b->field[i]));
+		if (order)
+			return order;
+	}
+	return (a->fields > b->fields) - (a->fields < b->fields);
+}
+
+/* By what stands in the program. */
+static int compare_sites(const struct row *x, const struct row *y)
+{
+	const struct jst_probe a = probe_of(x), b = probe_of(y);
+	int order = compare_strings(a.file, b.file);
+
+	if (!order)
+		order = (a.line > b.line) - (a.line < b.line);
+	return order ? order : compare_fields(&a, &b);
+}
+
 static int compare_rows(const void *a, const void *b)
 {
 	const struct row *x = a, *y = b;
-	int order = compare_strings(x->probe->name, y->probe->name);
+	int order = compare_strings(x->name, y->name);
 
 	if (!order)
-		order = compare_strings(x->probe->file, y->probe->file);
-	if (!order)
-		order = (x->probe->line > y->probe->line) - (x->probe->line < y->probe->line);
-	if (!order)
-		order = strcmp(x->fields, y->fields);
+		order = compare_sites(x, y);
 	if (!order)
 		order = strcmp(x->target->process.comm, y->target->process.comm);
 	if (!order)
@@ -109,20 +146,19 @@ static int compare_rows(const void *a, const void *b)
 
 static bool same_row(const struct row *x, const struct row *y)
 {
-	return compare_strings(x->probe->name, y->probe->name) == 0 && strcmp(x->fields, y->fields) == 0 && strcmp(x->place, y->place) == 0 &&
-	       strcmp(x->target->process.comm, y->target->process.comm) == 0;
+	return compare_strings(x->name, y->name) == 0 && compare_sites(x, y) == 0 && strcmp(x->target->process.comm, y->target->process.comm) == 0;
 }
 
 static void collect(struct rows *rows, const struct options *options, const struct target *target)
 {
-	for (uint32_t i = 0; i < target->site_count; i++) {
-		const struct jst_probe *probe = &target->sites[i].probe;
+	struct jst_probe probe;
 
-		if (!wanted(options, probe))
+	for (jst_ref next = 1, site = next; target_site(target, &next, &probe); site = next) {
+		if (!wanted(options, &probe))
 			continue;
 		if (rows->count == rows->room)
 			rows->row = message_resize(rows->row, rows->room = rows->room ? rows->room * 2 : 64, sizeof(*rows->row));
-		rows->row[rows->count++] = (struct row){ .target = target, .probe = probe, .fields = fields_text(probe), .place = place_text(probe), .processes = 1 };
+		rows->row[rows->count++] = (struct row){ .target = target, .name = probe.name, .site = site, .processes = 1 };
 	}
 }
 
@@ -139,8 +175,8 @@ static void join(struct rows *rows)
 			if (target != last->target)
 				last->processes++;
 			last->target = target; /* rows of one process stand together */
-			free(rows->row[i].fields);
-			free(rows->row[i].place);
+			last->site = rows->row[i].site;
+			last->name = rows->row[i].name;
 		} else {
 			rows->row[kept++] = rows->row[i];
 		}
@@ -164,22 +200,21 @@ static void print_table(struct output *output, const struct rows *rows)
 	int name = (int)strlen("PROBE"), fields = (int)strlen("FIELDS"), place = (int)strlen("PLACE");
 
 	for (size_t i = 0; i < rows->count; i++) {
-		const struct row *row = &rows->row[i];
+		const struct jst_probe probe = probe_of(&rows->row[i]);
 
-		name = larger(name, text_columns(row->probe->name.bytes, row->probe->name.length));
-		fields = larger(fields, text_columns(row->fields, strlen(row->fields)));
-		place = larger(place, text_columns(row->place, strlen(row->place)));
+		name = larger(name, text_columns(probe.name.bytes, probe.name.length));
+		fields = larger(fields, fields_columns(&probe));
+		place = larger(place, place_columns(&probe));
 	}
 	fields = fields > 60 ? 60 : fields; /* one long list of fields does not push all others away */
 	fprintf(file, "%-*s  %-*s  %-*s  PROCESS\n", name, "PROBE", fields, "FIELDS", place, "PLACE");
 	for (size_t i = 0; i < rows->count; i++) {
 		const struct row *row = &rows->row[i];
+		const struct jst_probe probe = probe_of(row);
 
-		pad(file, print_text(file, row->probe->name.bytes, row->probe->name.length), name);
-		fputs(row->fields, file);
-		pad(file, text_columns(row->fields, strlen(row->fields)), fields);
-		fputs(row->place, file);
-		pad(file, text_columns(row->place, strlen(row->place)), place);
+		pad(file, print_text(file, probe.name.bytes, probe.name.length), name);
+		pad(file, print_fields(file, &probe), fields);
+		pad(file, print_place(file, &probe), place);
 		print_text(file, row->target->process.comm, strlen(row->target->process.comm));
 		if (row->processes > 1)
 			fprintf(file, " (%u processes)\n", row->processes);
@@ -194,23 +229,23 @@ static void print_objects(struct output *output, const struct rows *rows)
 
 	for (size_t i = 0; i < rows->count; i++) {
 		const struct row *row = &rows->row[i];
-		const struct jst_probe *probe = row->probe;
+		const struct jst_probe probe = probe_of(row);
 
 		fputs("{\"type\":\"probe\",\"name\":", file);
-		print_json_string(file, probe->name.bytes, probe->name.length);
+		print_json_string(file, probe.name.bytes, probe.name.length);
 		fputs(",\"fields\":[", file);
-		for (uint32_t f = 0; f < probe->fields; f++) {
+		for (uint32_t f = 0; f < probe.fields; f++) {
 			fputs(f ? ",{\"name\":" : "{\"name\":", file);
-			print_json_string(file, probe->field[f].name.bytes, probe->field[f].name.length);
-			fprintf(file, ",\"type\":\"%s\"}", type_name(&probe->field[f]));
+			print_json_string(file, probe.field[f].name.bytes, probe.field[f].name.length);
+			fprintf(file, ",\"type\":\"%s\"}", type_name(&probe.field[f]));
 		}
 		fputs("],\"file\":", file);
-		if (probe->file.length)
-			print_json_string(file, probe->file.bytes, probe->file.length);
+		if (probe.file.length)
+			print_json_string(file, probe.file.bytes, probe.file.length);
 		else
 			fputs("null", file);
-		if (probe->line)
-			fprintf(file, ",\"line\":%u", probe->line);
+		if (probe.line)
+			fprintf(file, ",\"line\":%u", probe.line);
 		else
 			fputs(",\"line\":null", file);
 		fprintf(file, ",\"pid\":%d,\"title\":", (int)row->target->process.pid);
@@ -284,10 +319,6 @@ int list_run(const struct options *options, struct output *output)
 	} else if (rows.count) {
 		join(&rows);
 		print_table(output, &rows);
-	}
-	for (size_t i = 0; i < rows.count; i++) {
-		free(rows.row[i].fields);
-		free(rows.row[i].place);
 	}
 	free(rows.row);
 	crew_fini(&crew);

@@ -211,12 +211,15 @@ static void seek_fields(struct report *report, const struct jst_probe *probe)
 
 void report_sites(struct report *report, const struct target *target)
 {
+	struct jst_probe site;
+	jst_ref next = 1;
+
 	report->attached = true;
-	for (uint32_t i = 0; i < target->site_count; i++) {
-		see(report, target->sites[i].probe.name);
-		tell_hidden(report, &target->sites[i].probe);
+	while (target_site(target, &next, &site)) {
+		see(report, site.name);
+		tell_hidden(report, &site);
 		if (!target->by_name)
-			seek_fields(report, &target->sites[i].probe);
+			seek_fields(report, &site);
 	}
 	report->named |= target->by_name;
 	if (!target_has_memory(target) || target->state != TARGET_ENDED)

@@ -59,11 +59,18 @@ void target_free(struct target *target)
 {
 	wire_client_close(&target->client);
 	unmap(target);
-	for (uint32_t i = 0; i < target->site_count; i++)
-		free(target->sites[i].entry);
 	free(target->sites);
 	process_fini(&target->process);
 	free(target);
+}
+
+bool target_site(const struct target *target, jst_ref *ref, struct jst_probe *probe)
+{
+	/* Each was read once before it was kept, or is the end. */
+	if (!jst_site_read(target->sites, target->site_bytes, *ref, probe))
+		return false;
+	*ref += ((const struct jst_site_entry *)(target->sites + (uint64_t)*ref * 8))->size / 8;
+	return true;
 }
 
 void target_fail(struct target *target, const char *format, ...)

@@ -47,12 +47,6 @@ struct target_plan {
 	bool stacks;                       /* it calls stack(): know what the target has mapped */
 };
 
-/* A site as LIST told it: strings point into the entry. */
-struct target_site {
-	struct jst_probe probe;
-	void *entry;
-};
-
 struct target {
 	struct target *next;
 	struct process process;
@@ -69,9 +63,9 @@ struct target {
 	int64_t wake;                /* WAKING: when to wake again */
 	unsigned connections;        /* how often a connection broke before the agent answered */
 
-	struct target_site *sites;   /* as of the attach */
-	uint32_t site_count, site_room;
-	size_t site_bytes;
+	unsigned char *sites;        /* as of the attach, as LIST told them: struct jst_site_entry, one behind the other, in a memory of their own from ref 1 on. target_site() reads them */
+	size_t site_bytes, site_room;
+	uint32_t site_count;
 	uint32_t matched_sites, matched_probes; /* that the program's patterns match */
 
 	struct memory_view *view;    /* NULL before LOADED */
@@ -89,6 +83,12 @@ struct target {
 	bool lapsed;                 /* we were held up so long that its lease ran out */
 	bool deaf;                   /* did not answer a FLIP in time: not waited for again until it does */
 };
+
+/*
+ * Reads the site at *ref and moves that on to the next; false: there is none. The first is at ref 1. The strings point into what LIST told, and stay.
+ */
+bool target_site(const struct target *target, jst_ref *ref, struct jst_probe *probe);
+
 
 /* Takes over the process. */
 struct target *target_new(const struct process *process, bool named, int64_t now);

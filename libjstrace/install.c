@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "hash.h"
+#include "match.h"
 #include "memfd.h"
 #include "plan.h"
 #include "quiesce.h"
@@ -27,6 +27,7 @@
 #include "stacks.h"
 #include "table.h"
 #include "verify.h"
+#include "watch.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -34,6 +35,7 @@
 
 enum {
 	BINDING_ROOM = 1024,             /* bytes of arena for each site there is … */
+	BINDINGS_ROOM = 1 << 28,         /* … of very many sites few fire, and what finds no room is bound at each event … */
 	ARENA_ROOM = 4 << 20,            /* … and for those that come later */
 	POPULATED = 1 << 20,             /* of the heap, before the first event */
 	TAILS_SIZE = JST_SLOTS * (int)sizeof(uint64_t),
@@ -172,34 +174,6 @@ static void fill_header(struct jst_installed *installed, struct jst_clock *clock
 	jst_session_initialise(&installed->run);
 }
 
-/* Whether the session watches the site. With the lock, once it is bound. */
-static bool watches(const struct jst_installed *installed, const struct jst_site_record *record)
-{
-	if (record->kind == JST_SITE_EVENT)
-		return atomic_load_explicit(&installed->bound[record->id], memory_order_relaxed) != NULL;
-	return jst_probe_clauses(installed->run.program, jst_site_name(record), NULL) > 0;
-}
-
-/* Counts sites and names that matched. seen: room for twice as many hashes as there are sites, zero. */
-static void count_matches(struct jst_installed *installed, uint64_t *seen, uint32_t size)
-{
-	for (uint32_t id = 1; id < jst_sites_end(); id++) {
-		const struct jst_site_record *record = jst_sites_at(id);
-
-		if (!record || record->kind == JST_SITE_GUARD || !watches(installed, record))
-			continue;
-		const struct jst_string name = jst_site_name(record);
-		const uint64_t hash = jst_hash(name.bytes, name.length) | 1;
-		uint32_t at = (uint32_t)(hash >> 8) % size;
-
-		while (seen[at] && seen[at] != hash)
-			at = (at + 1) % size;
-		installed->sites++;
-		installed->probes += !seen[at];
-		seen[at] = hash;
-	}
-}
-
 void jst_install_changed(void)
 {
 	/* Release pairs with the acquire of whoever compares: node/addon.c, node/addon_watch.c. */
@@ -207,11 +181,10 @@ void jst_install_changed(void)
 	syscall(SYS_futex, &jst_process->epoch, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX, NULL, NULL, 0);
 }
 
-/* Gives the session an index and binds it to every site there is. */
-static bool bind_all(struct jst_installed *installed, struct jst_refused *refused)
+/* Gives the session an index, and finds the sites that it watches. */
+static bool find_sites(struct jst_installed *installed, struct jst_refused *refused)
 {
 	unsigned index = 0;
-	bool full = false;
 
 	jst_sites_lock();
 	while (index < JST_MAX_SESSIONS && (jst_process->prepared[index] || inherited[index]))
@@ -220,32 +193,19 @@ static bool bind_all(struct jst_installed *installed, struct jst_refused *refuse
 		jst_sites_unlock();
 		return refuse(refused, JST_REFUSAL_SESSIONS, "%d sessions trace this process already", JST_MAX_SESSIONS);
 	}
-	const uint32_t size = 2 * jst_sites_end() + 1;
-	uint64_t *seen = map_private(size * sizeof(*seen));
-
 	installed->index = index;
-	for (uint32_t id = 1; id < jst_sites_end() && !full; id++) {
-		struct jst_probe probe;
-		const struct jst_site_record *record = jst_sites_at(id);
+	/* From here on objects that come and go tell it. */
+	jst_process->prepared[index] = inherited[index] = installed;
+	const bool counted = jst_watch_all(installed);
 
-		if (!record || record->kind != JST_SITE_EVENT)
-			continue;
-		jst_site_describe(record, &probe);
-		atomic_store_explicit(&installed->bound[id], jst_install_bind(installed, &probe, &full), memory_order_relaxed);
-	}
-	if (seen && !full) {
-		count_matches(installed, seen, size);
-		jst_process->prepared[index] = installed;
-		inherited[index] = installed;
+	if (counted) {
 		jst_install_changed();
 		installed->since = atomic_load_explicit(&jst_process->epoch, memory_order_relaxed); /* changes with the lock held */
+	} else {
+		jst_process->prepared[index] = inherited[index] = NULL;
 	}
 	jst_sites_unlock();
-	if (seen)
-		munmap(seen, size * sizeof(*seen));
-	if (!seen || full)
-		return refuse(refused, JST_REFUSAL_MEMORY, "no memory to bind the program to its probes");
-	return true;
+	return counted || refuse(refused, JST_REFUSAL_MEMORY, "no memory to count the probes that the program watches");
 }
 
 static void unmap(struct jst_installed *installed)
@@ -275,13 +235,15 @@ struct jst_installed *jst_install_prepare(const struct jst_message_load *load, v
 		munmap(program, JST_PROGRAM_MAX_SIZE);
 		return refuse(refused, JST_REFUSAL_PROTOCOL, "the limits asked for are out of range");
 	}
+	jst_sites_expect();
 	if (!verify(program, load->program_size, refused)) {
 		munmap(program, JST_PROGRAM_MAX_SIZE);
 		return NULL;
 	}
 
 	const uint64_t each = BINDING_ROOM + jst_program_count(program, JST_SECTION_FIELDS) * sizeof(struct jst_field_binding) + jst_program_count(program, JST_SECTION_CLAUSES) * sizeof(uint16_t) + jst_plan_most(program);
-	const uint64_t room = sizeof(struct jst_installed) + jst_sites_end() * each + ARENA_ROOM;
+	const uint64_t bindings = jst_sites_count() * each, match_size = jst_match_size(program);
+	const uint64_t room = sizeof(struct jst_installed) + match_size + (bindings < BINDINGS_ROOM ? bindings : BINDINGS_ROOM) + ARENA_ROOM;
 	const uint64_t self_size = (room + 4095) & ~UINT64_C(4095);
 	struct jst_installed *installed = map_private(self_size);
 
@@ -295,6 +257,8 @@ struct jst_installed *jst_install_prepare(const struct jst_message_load *load, v
 	installed->serial = ++last_serial;
 	atomic_store_explicit(&installed->arena_used, sizeof(struct jst_installed), memory_order_relaxed);
 	installed->run.program = program;
+	installed->match = jst_install_room(installed, match_size); /* of a mapping that has this room */
+	jst_match_init(installed->match, program);
 	installed->run.budget = load->budget;
 	installed->run.string_size = string_size;
 	installed->run.work_size = jst_session_work_size(string_size);
@@ -315,24 +279,11 @@ struct jst_installed *jst_install_prepare(const struct jst_message_load *load, v
 		return NULL;
 	}
 	fill_header(installed, clock);
-	if (!bind_all(installed, refused)) {
+	if (!find_sites(installed, refused)) {
 		unmap(installed);
 		return NULL;
 	}
 	return installed;
-}
-
-/* With the lock. */
-static void switch_all(struct jst_installed *installed, bool on)
-{
-	for (uint32_t id = 1; id < jst_sites_end(); id++) {
-		struct jst_site_record *record = jst_sites_at(id);
-
-		if (!record)
-			continue;
-		if (!on || watches(installed, record))
-			jst_site_switch(record, installed->index, on);
-	}
 }
 
 bool jst_install_start(struct jst_installed *installed)
@@ -346,7 +297,7 @@ bool jst_install_start(struct jst_installed *installed)
 	/* Release pairs with the acquire in probe.c: a thread that finds the session finds it whole. */
 	atomic_store_explicit(&jst_process->sessions[installed->index], installed, memory_order_release);
 	atomic_fetch_or_explicit(&jst_process->watched, bit, memory_order_relaxed);
-	switch_all(installed, true);
+	jst_watch_switch(installed, true);
 	jst_install_changed();
 	jst_sites_unlock();
 	return true;
@@ -358,8 +309,11 @@ uint32_t jst_install_stop(struct jst_installed *installed)
 	uint32_t stragglers = 0;
 
 	jst_sites_lock();
-	if (installed->running) {
-		switch_all(installed, false);
+	const bool ran = installed->running;
+
+	if (ran) {
+		installed->running = false;
+		jst_watch_switch(installed, false);
 		atomic_fetch_and_explicit(&jst_process->watched, ~(1U << index), memory_order_relaxed);
 		atomic_store_explicit(&jst_process->sessions[index], NULL, memory_order_relaxed); /* the barrier below pairs with the events' entries */
 	}
@@ -367,7 +321,7 @@ uint32_t jst_install_stop(struct jst_installed *installed)
 	jst_install_changed();
 	jst_sites_unlock();
 
-	if (installed->running) {
+	if (ran) {
 		/* It answered when the session began; should it be refused since, every thread counts as inside. */
 		if (jst_quiesce_barrier())
 			stragglers = jst_quiesce_wait(JST_QUIESCE_TIMEOUT_MS, NULL, NULL);

@@ -11,7 +11,7 @@
 #include "process.h"
 #include "sites.h"
 
-enum { JST_TABLE_SIZE = 4096 };
+enum { JST_TABLE_SIZE = 4096, JST_RETIRED_LISTS = 4096 };
 
 /* A binding and what it points to, in the session's arena. */
 struct jst_bound {
@@ -39,11 +39,15 @@ struct jst_installed {
 	int memory_fd, tails_fd;          /* agent's; -1 once the CLI has them */
 	uint64_t self_size, work_bytes, memory_bytes; /* bytes of the mappings */
 	struct jst_unkept *unkept;        /* one a slot, untouched until used: table.h. Too large for a signal's stack */
-	struct jst_bound *retired;        /* with the lock */
-	_Atomic bool site_busy;           /* somebody is in jst_site_write() */
+	struct jst_match *match;          /* the program's patterns */
 	_Atomic uint64_t arena_used;      /* bytes, from the start of this mapping */
 	struct jst_table table;
-	_Atomic(const struct jst_bound *) bound[JST_MAX_SITES]; /* by site id; NULL: not this program's */
+	/* Of sites: watch.h. All but bound are with the lock. */
+	uint32_t bound_early;             /* how many were bound before they fired */
+	uint32_t retired_count;
+	struct jst_bound *retired[JST_RETIRED_LISTS]; /* by a hash of the site */
+	uint64_t watched[JST_MAX_SITES / 64];         /* bits, by site id */
+	_Atomic(const struct jst_bound *) bound[JST_MAX_SITES]; /* by site id; NULL: not this program's, or not bound yet */
 	_Alignas(64) unsigned char arena[];
 };
 
@@ -67,10 +71,6 @@ uint32_t jst_install_stop(struct jst_installed *installed);
 
 /* Begins another epoch, and wakes those that wait for one: what is wanted of named probes (named.h) may be something else now. With the registry's lock. Context: any but probe. */
 void jst_install_changed(void);
-
-/* Binds a site that appears, or lets go of one that goes, for all sessions. With the registry's lock. Context: load. */
-void jst_install_site(struct jst_site_record *record);
-void jst_install_forget(struct jst_site_record *record);
 
 /* In a child: unmaps what the parent's sessions had, unless the thread that forked is in the middle of it. Context: agent, before anything else. */
 void jst_install_inherited(bool unmap);

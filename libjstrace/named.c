@@ -70,6 +70,7 @@ static struct jst_site_record *make(const char *name, size_t length, uint64_t ha
 	record->word = reference(&record->word, &pool->word[count]);
 	pool->hash[count] = hash;
 	jstrace_object_register(&named->object, record, record + 1);
+	jst_site_id(record); /* at once: that it has one is how jst_named_at() knows it */
 	count++;
 	return record;
 }

@@ -14,7 +14,7 @@ _Static_assert((int)JSTRACE_TYPE_INT == (int)JST_FIELD_INT && (int)JSTRACE_TYPE_
 
 static inline const struct jst_bound *bound_of(struct jst_installed *installed, const struct jst_site_record *record)
 {
-	return installed ? atomic_load_explicit(&installed->bound[record->id], memory_order_acquire) : NULL; /* pairs with bind.c */
+	return installed ? atomic_load_explicit(&installed->bound[__atomic_load_n(&record->id, __ATOMIC_RELAXED)], memory_order_acquire) : NULL; /* pairs with watch.c and table.c */
 }
 
 /* Any number of sessions, on a thread in any state. */
@@ -28,8 +28,10 @@ static __attribute__((noinline)) void dispatch_any(const uint64_t *words, const 
 		struct jst_installed *installed = jst_event_session((unsigned)__builtin_ctz(watchers));
 		const struct jst_bound *bound = bound_of(installed, record);
 
-		if (bound && jst_plan_passes(&bound->binding, words))
-			jst_event_run(installed, thread, &bound->binding, words);
+		const struct jst_binding *binding = bound ? &bound->binding : installed ? jst_table_site(installed, record, thread->runner.slot) : NULL;
+
+		if (binding && jst_plan_passes(binding, words))
+			jst_event_run(installed, thread, binding, words);
 	}
 	jst_thread_leave(thread);
 }
@@ -37,6 +39,16 @@ static __attribute__((noinline)) void dispatch_any(const uint64_t *words, const 
 static __attribute__((noinline)) void run_one(const uint64_t *words, struct jst_installed *installed, const struct jst_bound *bound, struct jst_thread *thread)
 {
 	jst_event_run(installed, thread, &bound->binding, words);
+	jst_thread_leave(thread);
+}
+
+/* The site fires for the first time in a session that has not bound it yet. */
+static __attribute__((noinline)) void run_unbound(const uint64_t *words, struct jst_installed *installed, const struct jst_site_record *record, struct jst_thread *thread)
+{
+	const struct jst_binding *binding = jst_table_site(installed, record, thread->runner.slot);
+
+	if (binding && jst_plan_passes(binding, words))
+		jst_event_run(installed, thread, binding, words);
 	jst_thread_leave(thread);
 }
 
@@ -64,6 +76,10 @@ void jst_probe_dispatch(const uint64_t *words, const struct jst_site_record *rec
 
 	if (__builtin_expect(bound && jst_plan_passes(&bound->binding, words), 1)) {
 		run_one(words, installed, bound, thread);
+		return;
+	}
+	if (__builtin_expect(installed && !bound, 0)) {
+		run_unbound(words, installed, record, thread);
 		return;
 	}
 	jst_thread_leave(thread);

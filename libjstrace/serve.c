@@ -174,7 +174,7 @@ void jst_serve_step(struct jst_serve **pointer, int timeout_ms)
 
 	poll_set[0] = (struct pollfd){ .fd = serve->listener, .events = POLLIN };
 	for (int i = 0; i < CONNECTIONS; i++)
-		poll_set[1 + i] = (struct pollfd){ .fd = serve->talk[i].fd, .events = (short)(POLLIN | (serve->talk[i].list_next ? POLLOUT : 0)) };
+		poll_set[1 + i] = (struct pollfd){ .fd = serve->talk[i].fd, .events = (short)(POLLIN | (serve->talk[i].listing ? POLLOUT : 0)) };
 	const int ready = jst_raw_poll(poll_set, 1 + CONNECTIONS, timeout_ms);
 	const int64_t now = now_ms();
 

@@ -1,28 +1,43 @@
 /*
- * The registry of probe sites: a table from id to record, of which only what is used is ever touched.
+ * The registry of probe sites: a table of the objects that have some, of which only what is used is ever touched.
  *
- * An object's place in the list is emitted by the header, so nothing is allocated here. A record that makes no sense (another version, too long a name) gets no id and is never on.
+ * An object's entry lies in one page and is published by one store, so that a child that is forked off by another thread in the middle of a change has a table without this object or with it, and nothing half. For that reason too the table lies here and not in
+ * the objects, and nothing in it leads from one entry to another.
  */
 #include "sites.h"
 
 #include <string.h>
+#include <time.h>
 
-#include "install.h"
 #include "jstrace.h"
 #include "lock.h"
+#include "watch.h"
 
 /* What the library keeps in a struct jstrace_object. */
 struct object {
-	struct jst_site_record *first, *end;
+	uint32_t place;     /* of its entry, and 1; 0: there was no room */
+	uint32_t refused;   /* sites that got no id */
 	uintptr_t registered;
 };
 
 _Static_assert(sizeof(struct object) <= sizeof(struct jstrace_object), "an object's place has room");
 
-/* With the lock held; a child's copy is whole because each change is one store. */
-static struct jst_site_record *table[JST_MAX_SITES];
-static uint32_t table_end = 1;  /* id 0 is nobody's */
-static uint32_t table_free = 1; /* no id below is free */
+/* Changed with the lock, looked up without: jst_site_id(). */
+struct entry {
+	_Atomic(struct jst_site_record *) first; /* NULL: free. Stored last, and cleared first */
+	_Atomic uint32_t base, count;
+};
+
+_Static_assert(sizeof(struct entry) == 16, "an entry lies in one page");
+
+/* With the lock. */
+static _Alignas(16) struct entry table[JST_MAX_OBJECTS];
+static uint32_t table_end;    /* entries in use are below */
+static uint32_t table_free;   /* no entry below is free */
+static uint32_t ids_end = 1;  /* ids in use are below */
+static uint32_t ids_free = 1; /* no id below is free */
+static uint32_t sites, refused;
+static bool expected;
 
 void jst_sites_lock(void)
 {
@@ -34,19 +49,79 @@ void jst_sites_unlock(void)
 	jst_unlock(&jst_process->lock);
 }
 
-uint32_t jst_sites_end(void)
+void jst_sites_breathe(void)
 {
-	return table_end;
+	const bool awaited = atomic_load_explicit(&jst_process->lock, memory_order_relaxed) == 2; /* a hint */
+	const struct timespec wake_up = { 0, 50000 };
+
+	jst_sites_unlock();
+	/* Whoever waits is asleep, and would find the lock taken again before it is awake. */
+	if (awaited)
+		nanosleep(&wake_up, NULL);
+	jst_sites_lock();
 }
 
-struct jst_site_record *jst_sites_at(uint32_t id)
+uint32_t jst_sites_count(void)
 {
-	return table[id];
+	return sites;
+}
+
+uint32_t jst_sites_refused(void)
+{
+	return refused;
+}
+
+void jst_sites_expect(void)
+{
+	/*
+	 * In a child of another thread's fork() this must be true if a word may be on. fork() holds the address space's lock while it copies, so that whoever maps memory between this store and the first word has the two on different sides of any fork
+	 * only in this order.
+	 */
+	__atomic_store_n(&expected, true, __ATOMIC_RELAXED);
+}
+
+/* The entry's members are those of one object, or false: with the lock, that it is free. */
+static bool read_entry(const struct entry *entry, struct jst_site_span *span)
+{
+	/* Acquire pairs with the release in add(): the base and count that follow are that object's or a later one's; with the fences here and there, if a later one's, `first` is seen to have changed. */
+	span->first = atomic_load_explicit(&entry->first, memory_order_acquire);
+	span->id = atomic_load_explicit(&entry->base, memory_order_relaxed);
+	span->count = atomic_load_explicit(&entry->count, memory_order_relaxed);
+	atomic_thread_fence(memory_order_acquire);
+	return span->first && span->first == atomic_load_explicit(&entry->first, memory_order_relaxed);
+}
+
+uint32_t jst_site_id(struct jst_site_record *record)
+{
+	const uint32_t end = __atomic_load_n(&table_end, __ATOMIC_RELAXED);
+	uint32_t id = __atomic_load_n(&record->id, __ATOMIC_RELAXED);
+	struct jst_site_span span;
+
+	for (uint32_t i = 0; !id && i < end; i++)
+		if (read_entry(&table[i], &span) && record >= span.first && record < span.first + span.count)
+			__atomic_store_n(&record->id, id = span.id + (uint32_t)(record - span.first), __ATOMIC_RELAXED); /* whoever does this too writes the same */
+	return id;
+}
+
+bool jst_sites_walk(struct jst_site_cursor *cursor, uint32_t most, struct jst_site_span *span)
+{
+	for (; cursor->object < table_end; *cursor = (struct jst_site_cursor){ .object = cursor->object + 1 }) {
+		if (!read_entry(&table[cursor->object], span) || cursor->site >= span->count)
+			continue;
+		const uint32_t left = span->count - cursor->site;
+
+		span->first += cursor->site;
+		span->id += cursor->site;
+		span->count = left < most ? left : most;
+		cursor->site += span->count;
+		return true;
+	}
+	return false;
 }
 
 static const char *follow(const int32_t *reference)
 {
-	return (const char *)reference + *reference;
+	return (const char *)((intptr_t)reference + *reference);
 }
 
 struct jst_string jst_site_name(const struct jst_site_record *record)
@@ -73,12 +148,12 @@ void jst_site_describe(const struct jst_site_record *record, struct jst_probe *p
 	}
 }
 
-static bool sound(const struct jst_site_record *record)
+bool jst_site_sound(const struct jst_site_record *record)
 {
-	const uint32_t length = jst_site_name(record).length;
+	const uint32_t length = record->version == JST_SITE_VERSION ? (uint32_t)strnlen(follow(&record->name), JST_MAX_PROBE_NAME + 1) : 0;
 	const char *key = follow(&record->keys);
 
-	if (record->version != JST_SITE_VERSION || record->fields > JST_MAX_SITE_FIELDS || !length || length > JST_MAX_PROBE_NAME)
+	if (!length || length > JST_MAX_PROBE_NAME || record->fields > JST_MAX_SITE_FIELDS)
 		return false;
 	for (unsigned i = 0; i < record->fields; i++) {
 		const char *end = strchr(key, '\001');
@@ -104,63 +179,134 @@ void jst_site_switch(struct jst_site_record *record, unsigned bit, bool on)
 
 void jst_sites_off(void)
 {
-	for (uint32_t id = 1; id < table_end; id++)
-		for (unsigned bit = 0; table[id] && bit < JST_MAX_SESSIONS; bit++)
-			jst_site_switch(table[id], bit, false);
+	struct jst_site_cursor cursor = { 0 };
+	struct jst_site_span span;
+
+	while (expected && jst_sites_walk(&cursor, UINT32_MAX, &span))
+		for (uint32_t i = 0; i < span.count; i++) {
+			uint16_t *half = (uint16_t *)((char *)&span.first[i].word + span.first[i].word) + 1;
+
+			if (span.first[i].version == JST_SITE_VERSION && __atomic_load_n(half, __ATOMIC_RELAXED))
+				__atomic_store_n(half, 0, __ATOMIC_RELAXED); /* as in jst_site_switch() */
+		}
 }
 
-static uint32_t new_id(void)
+/* The lowest ids in a row that are free; they may end beyond JST_MAX_SITES. Where there are gaps, objects mostly lie in the order of their ids, and then one look at each is enough. */
+static uint32_t find_ids(uint32_t count)
 {
-	while (table_free < JST_MAX_SITES && table[table_free])
+	uint32_t base = ids_free;
+	struct jst_site_span span;
+
+	for (bool moved = true; moved && base < ids_end;) {
+		moved = false;
+		for (const struct entry *entry = table; entry < table + table_end; entry++) {
+			if (!read_entry(entry, &span) || base >= span.id + span.count || span.id >= base + count)
+				continue;
+			base = span.id + span.count;
+			moved = true;
+		}
+	}
+	return base;
+}
+
+static uint32_t find_place(void)
+{
+	while (table_free < table_end && atomic_load_explicit(&table[table_free].first, memory_order_relaxed))
 		table_free++;
-	return table_free < JST_MAX_SITES ? table_free : 0;
+	return table_free;
+}
+
+/* The place of a new object, or JST_MAX_OBJECTS; *span: those of its sites that have ids, which may be none. */
+static uint32_t add(struct jst_site_record *first, size_t count, struct jst_site_span *span)
+{
+	const uint32_t place = find_place();
+	const uint32_t wanted = count < JST_MAX_SITES ? (uint32_t)count : JST_MAX_SITES;
+	const uint32_t base = find_ids(wanted);
+
+	*span = (struct jst_site_span){ .first = first, .count = wanted < JST_MAX_SITES - base ? wanted : JST_MAX_SITES - base, .id = base };
+	if (place == JST_MAX_OBJECTS)
+		span->count = 0;
+	if (!span->count)
+		return JST_MAX_OBJECTS;
+	struct entry *entry = &table[place];
+
+	/* Pairs with the fence in read_entry(): who sees one of these sees that the entry is no longer the former object's. */
+	atomic_thread_fence(memory_order_release);
+	atomic_store_explicit(&entry->base, base, memory_order_relaxed);
+	atomic_store_explicit(&entry->count, span->count, memory_order_relaxed);
+	atomic_store_explicit(&entry->first, first, memory_order_release); /* pairs with the acquire in read_entry() */
+	if (place >= table_end)
+		__atomic_store_n(&table_end, place + 1, __ATOMIC_RELAXED); /* who is in the object sees it, by whatever led there */
+	if (base == ids_free)
+		ids_free = base + span->count;
+	if (base + span->count > ids_end)
+		ids_end = base + span->count;
+	return place;
 }
 
 void jstrace_object_register(struct jstrace_object *object, void *first, void *end)
 {
-	struct object *place = (struct object *)object;
+	struct object *own = (struct object *)object;
 
 	if (!jst_process_make())
 		return;
 	jst_sites_lock();
-	if (!place->registered) {
-		*place = (struct object){ .first = first, .end = end, .registered = 1 };
-		for (struct jst_site_record *record = first; record < place->end; record++) {
-			const uint32_t id = sound(record) ? new_id() : 0;
+	if (!own->registered) {
+		const size_t count = (size_t)((struct jst_site_record *)end - (struct jst_site_record *)first);
+		struct jst_site_span span;
+		const uint32_t place = add(first, count, &span);
+		const size_t left = count - span.count;
 
-			record->id = id;
-			if (!id)
-				continue;
-			table[id] = record;
-			if (id >= table_end)
-				table_end = id + 1;
-			jst_install_site(record);
-		}
+		*own = (struct object){ .place = span.count ? place + 1 : 0, .refused = left < UINT32_MAX - refused ? (uint32_t)left : UINT32_MAX - refused, .registered = 1 };
+		sites += span.count;
+		refused += own->refused;
+		if (span.count)
+			jst_watch_come(&span);
 	}
 	jst_sites_unlock();
 }
 
+static void take_back(struct entry *entry)
+{
+	struct jst_site_span span;
+
+	if (!read_entry(entry, &span))
+		return;
+	jst_watch_go(&span);
+	/* An id is the next's soon: who registers the same records again must not find it in them. */
+	for (uint32_t i = 0; expected && i < span.count; i++)
+		if (span.first[i].id)
+			span.first[i].id = 0;
+	atomic_store_explicit(&entry->first, NULL, memory_order_relaxed); /* what follows for the next object is behind a fence: add() */
+	sites -= span.count;
+	if (span.id < ids_free)
+		ids_free = span.id;
+	if (span.id + span.count == ids_end)
+		ids_end = span.id;
+	if (entry - table < (ptrdiff_t)table_free)
+		table_free = (uint32_t)(entry - table);
+}
+
 void jstrace_object_unregister(struct jstrace_object *object)
 {
-	struct object *place = (struct object *)object;
+	struct object *own = (struct object *)object;
 
 	/* As the process ends, other threads go on firing until the last moment. */
 	if (!jst_process || atomic_load_explicit(&jst_process_exiting, memory_order_relaxed))
 		return;
 	jst_sites_lock();
-	if (place->registered) {
-		for (struct jst_site_record *record = place->first; record < place->end; record++) {
-			const uint32_t id = record->id;
-
-			if (!id)
-				continue;
-			jst_install_forget(record);
-			table[id] = NULL;
-			record->id = 0;
-			if (id < table_free)
-				table_free = id;
-		}
-		place->registered = 0;
+	if (own->registered) {
+		if (own->place)
+			take_back(&table[own->place - 1]);
+		refused -= own->refused;
+		*own = (struct object){ 0 };
 	}
 	jst_sites_unlock();
+}
+
+uint32_t jst_sites_base(const struct jstrace_object *object)
+{
+	const uint32_t place = ((const struct object *)object)->place;
+
+	return place ? atomic_load_explicit(&table[place - 1].base, memory_order_relaxed) : 0;
 }

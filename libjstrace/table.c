@@ -91,6 +91,30 @@ const struct jst_binding *jst_table_find(struct jst_installed *installed, const 
 	return make_unkept(installed, probe, slot);
 }
 
+__attribute__((noinline)) const struct jst_binding *jst_table_site(struct jst_installed *installed, const struct jst_site_record *record, uint32_t slot)
+{
+	const uint32_t id = jst_site_id((struct jst_site_record *)record);
+	/* Acquire pairs with watch.c, and with the release below. */
+	const struct jst_bound *other = atomic_load_explicit(&installed->bound[id], memory_order_acquire);
+	struct jst_probe probe;
+	bool full;
+
+	if (other)
+		return &other->binding;
+	/* No id was left for it, or it makes no sense, and the word is on for its name alone. */
+	if (!id || !jst_site_sound(record))
+		return NULL;
+	jst_site_describe(record, &probe);
+	const struct jst_bound *bound = jst_install_bind(installed, &probe, &full);
+
+	if (!bound)
+		return full ? make_unkept(installed, &probe, slot) : NULL;
+	/* Release and acquire pair with each other, with the acquire in probe.c and with that of who forgets the site (watch.c). Who comes second leaves its own in the arena. */
+	if (!atomic_compare_exchange_strong_explicit(&installed->bound[id], &other, bound, memory_order_release, memory_order_acquire))
+		return &other->binding;
+	return &bound->binding;
+}
+
 bool jst_table_matches(struct jst_installed *installed, struct jst_string name)
 {
 	const uint64_t hash = jst_hash(name.bytes, name.length);

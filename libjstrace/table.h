@@ -22,6 +22,12 @@ uint64_t jst_table_hash(struct jst_string name, const struct jst_field *fields, 
 /* The binding of probe in the session, from the table, or made and kept there, or, where that is not possible, made in the place of the slot. NULL: no clause matches. Context: probe, owner of the slot. */
 const struct jst_binding *jst_table_find(struct jst_installed *installed, const struct jst_probe *probe, uint64_t hash, uint32_t slot);
 
+/*
+ * The binding of a site that the session watches and nobody has bound yet: made and kept, or, where there is no room, made in the place of the slot. NULL: the session has nothing to do there.
+ * Any number of threads, lock-free. Context: probe, owner of the slot.
+ */
+const struct jst_binding *jst_table_site(struct jst_installed *installed, const struct jst_site_record *record, uint32_t slot);
+
 /* Whether some clause of the session's program has a pattern for the name; found by its hash after the first time. Context: probe. */
 bool jst_table_matches(struct jst_installed *installed, struct jst_string name);
 

@@ -16,6 +16,14 @@
 #include "raw.h"
 #include "sites.h"
 
+enum {
+	FILE_MAX = 1024, /* of a file's name in a list: bytes */
+	ENTRY_MAX = sizeof(struct jst_site_entry) + JST_MAX_PROBE_NAME + FILE_MAX + JST_MAX_SITE_FIELDS * JST_MAX_FIELD_NAME + 8,
+	LIST_BODY = 32 << 10, /* of a message of several sites: two are under way while a third is made */
+};
+
+_Static_assert(LIST_BODY >= ENTRY_MAX && LIST_BODY <= JST_PACKET_MAX - (int)sizeof(struct jst_message), "an entry fits a message, and that a packet");
+
 /* 1: sent; 0: the peer must read first; -1: it is gone. */
 static int send_packet(const struct jst_talk *talk, enum jst_message_type type, const void *body, size_t size, const int *fds, unsigned fd_count)
 {
@@ -93,7 +101,7 @@ void jst_talk_end(struct jst_talk *talk)
 	jst_raw_close(talk->fd);
 	talk->installed = NULL;
 	talk->program = NULL;
-	talk->list_next = 0;
+	talk->listing = false;
 	talk->fd = -1;
 }
 
@@ -106,18 +114,19 @@ static bool greet(struct jst_talk *talk, const struct jst_message_hello *hello)
 	if (hello->pid != talk->marker->pid || hello->start_time != talk->marker->start_time)
 		return refuse(talk, JST_REFUSAL_IDENTITY, "this is another process than the one that was looked for (pid %d)", (int)talk->marker->pid);
 	snprintf(reply.version, sizeof(reply.version), "%s", JSTRACE_VERSION);
+	talk->several = hello->abi_max >= JST_ABI_SEVERAL;
 	talk->phase = JST_TALK_READY;
 	return answer(talk, JST_MESSAGE_HELLO, &reply, sizeof(reply));
 }
 
-/* One site as the runtime writes it; its size. entry has room for a packet: the registry checked all lengths but the file's. */
+/* One sound site as the runtime writes it; its size, which is less than ENTRY_MAX. */
 static uint32_t describe_site(const struct jst_site_record *record, struct jst_site_entry *entry)
 {
 	struct jst_probe probe;
 	uint32_t at = 0;
 
 	jst_site_describe(record, &probe);
-	const uint32_t file_length = probe.file.length < 1024 ? probe.file.length : 1024;
+	const uint32_t file_length = probe.file.length < FILE_MAX ? probe.file.length : FILE_MAX;
 
 	memset(entry, 0, sizeof(*entry));
 	entry->name_length = (uint16_t)probe.name.length;
@@ -136,36 +145,42 @@ static uint32_t describe_site(const struct jst_site_record *record, struct jst_s
 	}
 	entry->size = (uint32_t)((offsetof(struct jst_site_entry, text) + at + 7) & ~7U);
 	memset(entry->text + at, 0, entry->size - offsetof(struct jst_site_entry, text) - at);
-	_Static_assert(sizeof(struct jst_site_entry) + JST_MAX_PROBE_NAME + 1024 + JST_MAX_SITE_FIELDS * JST_MAX_FIELD_NAME + 8 < JST_PACKET_MAX, "an entry fits a packet");
 	return entry->size;
+}
+
+/* Puts sites into the body of a message, from the cursor on; its size, 0: there are no more. With the lock. */
+static uint32_t list_some(struct jst_site_cursor *cursor, unsigned char *body, bool several)
+{
+	struct jst_site_span span;
+	uint32_t size = 0;
+
+	while ((!size || several) && size <= LIST_BODY - ENTRY_MAX && jst_sites_walk(cursor, 1, &span)) {
+		const struct jst_site_record *record = span.first;
+
+		if (jst_site_sound(record) && record->kind != JST_SITE_GUARD)
+			size += describe_site(record, (struct jst_site_entry *)(body + size));
+	}
+	return size;
 }
 
 bool jst_talk_list(struct jst_talk *talk, unsigned char *buffer)
 {
-	struct jst_site_entry *entry = (struct jst_site_entry *)buffer;
-
-	while (talk->list_next) {
-		uint32_t size = 0;
+	while (talk->listing) {
+		struct jst_site_cursor next = talk->list;
 
 		jst_sites_lock();
-		while (talk->list_next < jst_sites_end() && !size) {
-			const struct jst_site_record *record = jst_sites_at(talk->list_next++);
+		const uint32_t size = list_some(&next, buffer, talk->several);
 
-			if (record && record->kind != JST_SITE_GUARD)
-				size = describe_site(record, entry);
-		}
 		jst_sites_unlock();
-		const int sent = size ? send_packet(talk, JST_MESSAGE_SITE, entry, size, NULL, 0) : send_packet(talk, JST_MESSAGE_LIST_END, NULL, 0, NULL, 0);
+		const int sent = size ? send_packet(talk, JST_MESSAGE_SITE, buffer, size, NULL, 0) : send_packet(talk, JST_MESSAGE_LIST_END, NULL, 0, NULL, 0);
 
 		if (sent < 0)
 			return false;
-		if (sent == 0) {
-			/* Again when the peer has read some; the one that was not sent is looked up anew. */
-			talk->list_next -= size ? 1 : 0;
+		/* Again when the peer has read some; what was not sent is looked up anew. */
+		if (sent == 0)
 			return true;
-		}
-		if (!size)
-			talk->list_next = 0;
+		talk->list = next;
+		talk->listing = size > 0;
 	}
 	return true;
 }
@@ -185,6 +200,15 @@ static bool load(struct jst_talk *talk, const struct jst_message_load *body)
 	return true;
 }
 
+static uint32_t refused_sites(void)
+{
+	jst_sites_lock();
+	const uint32_t refused = jst_sites_refused();
+
+	jst_sites_unlock();
+	return refused;
+}
+
 static bool install(struct jst_talk *talk)
 {
 	struct jst_refused refused;
@@ -197,7 +221,8 @@ static bool install(struct jst_talk *talk)
 
 	struct jst_installed *installed = talk->installed;
 	const struct jst_message_loaded body = { .sites = installed->sites, .probes = installed->probes, .memory = installed->run.memory.header->size,
-		                                   .flags = atomic_load_explicit(&jst_process->named, memory_order_relaxed) ? JST_LOADED_NAMED : 0 };
+		                                   .flags = atomic_load_explicit(&jst_process->named, memory_order_relaxed) ? JST_LOADED_NAMED : 0,
+		                                   .refused = refused_sites() };
 	const int fds[2] = { installed->memory_fd, installed->tails_fd };
 	const bool sent = send_packet(talk, JST_MESSAGE_LOADED, &body, sizeof(body), fds, 2) == 1;
 
@@ -269,8 +294,9 @@ static bool act(struct jst_talk *talk, uint32_t type, const void *body, uint32_t
 	case JST_MESSAGE_HELLO:
 		return greet(talk, body);
 	case JST_MESSAGE_LIST:
-		if (!talk->list_next)
-			talk->list_next = 1;
+		if (!talk->listing)
+			talk->list = (struct jst_site_cursor){ 0 };
+		talk->listing = true;
 		return jst_talk_list(talk, buffer);
 	case JST_MESSAGE_LOAD:
 		return load(talk, body);

