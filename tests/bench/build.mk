@@ -16,6 +16,12 @@ $(B)/tests/bench/bench_lttng: tests/bench/bench_lttng.c tests/bench/bench_lttng.
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(bench-flags) -Itests/bench $(LDFLAGS) -o $@ $< -llttng-ust -ldl
 
+# What many sites cost: see sites.sh.
+$(B)/tests/bench/bench_sites.o: CPPFLAGS += -iquote tests/e2e
+$(B)/tests/bench/bench_sites: $(B)/tests/bench/bench_sites.o $(B)/tests/e2e/client.o $(B)/runtime.a
+	$(say) LD $@
+	$(Q)$(CC) -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm $(LDLIBS)
+
 # What callgrind counts: see instructions.sh.
 instructions-program := $(B)/tests/bench/instructions
 $(instructions-program): $(B)/tests/bench/instructions.o $(B)/grammar.a $(B)/runtime.a
