@@ -24,10 +24,11 @@ static inline void leave(struct jst_slot *slot)
 	atomic_store_explicit(&slot->inside, (inside | 1) + 1, memory_order_release);
 }
 
-/* The clauses that have no shortcut, or whose shortcut was not for it, and those after them. */
+/* The clauses that have no shortcut, or whose shortcut was not for it, and those after them, if any. */
 static __attribute__((noinline)) void run_rest(struct jst_run *run, const struct jst_plan *plan, const struct jst_plan *end)
 {
-	jst_vm_run(run, plan, end);
+	if (plan < end)
+		jst_vm_run(run, plan, end);
 	leave(run->slot);
 }
 
