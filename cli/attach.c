@@ -18,7 +18,11 @@
 #include "messages.h"
 #include "times.h"
 
-enum { LOOK_MS = 2, CONNECTIONS = 5, SITES_MS = 10, SITES_MAX = 1 << 20, SITE_BYTES_MAX = 256 << 20 };
+enum {
+	LOOK_FIRST_US = 100, /* an agent that sleeps answers in some 200 us; each wait is twice as long as the one before … */
+	LOOK_MS = 2,         /* … up to this */
+};
+enum { CONNECTIONS = 5, SITES_MS = 10, SITES_MAX = 1 << 20, SITE_BYTES_MAX = 256 << 20 };
 
 static void wake(struct target *target)
 {
@@ -93,7 +97,10 @@ void attach_wake(struct target *target, int64_t now)
 		}
 		/* Nobody listens there any more, or too many ask at once: wake on. */
 	}
-	target->again = now + LOOK_MS * TIMES_MS;
+	if (now >= target->wake)
+		target->look = LOOK_FIRST_US * TIMES_MS / 1000;
+	target->again = now + target->look;
+	target->look = times_earlier(2 * target->look, LOOK_MS * TIMES_MS);
 	if (now < target->wake)
 		return;
 	target->wake = now + JST_WAKE_AGAIN_MS * TIMES_MS;

@@ -216,9 +216,14 @@ static void broken(struct target *target, int64_t now)
 
 static void running_packet(struct target *target, const struct wire_packet *packet, int64_t now)
 {
+	const bool first = !target->started;
+
+	target->started |= packet->type == JST_MESSAGE_STARTED;
 	if (packet->type == JST_MESSAGE_STARTED && target->state == TARGET_STARTING) {
 		target->state = TARGET_RUNNING;
 		target->deadline = TIMES_NEVER;
+	} else if (packet->type == JST_MESSAGE_STARTED && target->state == TARGET_STOPPING && first) {
+		/* It was stopped before it had said that it started: an exit() in the first event, or Ctrl-C. */
 	} else if (packet->type == JST_MESSAGE_FLIPPED && (target->state == TARGET_RUNNING || target->state == TARGET_STOPPING)) {
 		target->flipping = false;
 		target->deaf = false;

@@ -61,6 +61,7 @@ struct target {
 	int64_t deadline;            /* of the present state; TIMES_NEVER: none */
 	int64_t again;               /* WAKING, DYING: when to look again */
 	int64_t wake;                /* WAKING: when to wake again */
+	int64_t look;                /* WAKING: how long the next wait for an answer is, ns */
 	unsigned connections;        /* how often a connection broke before the agent answered */
 
 	unsigned char *sites;        /* as of the attach, as LIST told them: struct jst_site_entry, one behind the other, in a memory of their own from ref 1 on. target_site() reads them */
@@ -78,6 +79,7 @@ struct target {
 
 	bool attach_told, end_told;  /* what the run has said about it */
 	bool settled;                /* its rest was added to the totals */
+	bool started;                /* STARTED came */
 	bool flipping;               /* FLIP was sent, FLIPPED not yet seen */
 	bool flipped;                /* FLIPPED came: the closed banks may be read, then RELEASE sent */
 	bool lapsed;                 /* we were held up so long that its lease ran out */

@@ -540,6 +540,22 @@ START_TEST(stopped_while_running)
 }
 END_TEST
 
+/* STARTED and STOP cross: an exit() in the very first event, or a quick Ctrl-C. */
+START_TEST(stopped_while_starting)
+{
+	const struct fake fake = { .seals = FAKE_SEALS, .serve = honest };
+
+	begin(&fake, 1, false);
+	ck_assert(reach(0, TARGET_LOADED, 5000));
+	target_start(target_at(0), times_now());
+	target_stop(target_at(0), times_now());
+	ck_assert_int_eq(target_at(0)->state, TARGET_STOPPING);
+	ck_assert(reach(0, TARGET_ENDED, 5000));
+	ck_assert_msg(target_at(0)->end == TARGET_STOPPED, "%s", target_at(0)->reason);
+	end();
+}
+END_TEST
+
 static void garbage_after_start(int socket)
 {
 	const int descriptors[2] = { memory_of(MEMORY, FAKE_SEALS), memory_of(JST_SLOTS * 8, FAKE_SEALS) };
@@ -612,6 +628,7 @@ int main(void)
 	tcase_add_test(tests, lease_lapses);
 	tcase_add_test(tests, killed_while_running);
 	tcase_add_test(tests, stopped_while_running);
+	tcase_add_test(tests, stopped_while_starting);
 	tcase_add_test(tests, garbage_while_running);
 	tcase_add_test(tests, signal_interrupts);
 	suite_add_tcase(suite, tests);
