@@ -18,8 +18,8 @@ struct gather;
 struct gather *gather_new(const struct compiled *compiled, uint32_t ring_size);
 void gather_free(struct gather *gather);
 
-/* Prints the records of all targets in the list; their number. *filling is set if a ring was filling: look again soon. */
-size_t gather_pass(struct gather *gather, struct target *targets, struct output *output, bool *filling);
+/* Prints the records of all targets in the list; their number. *filled: how full the fullest ring was, in parts of PACE_FULL; PACE_FULL too if some rings were not read because one pass takes no more. */
+size_t gather_pass(struct gather *gather, struct target *targets, struct output *output, uint32_t *filled);
 
 /* A pass over all targets in the list, then what is left of one among them that has ended, and of it alone: the others may write faster than we print. */
 void gather_rest(struct gather *gather, struct target *targets, struct target *ended, struct output *output);

@@ -177,13 +177,15 @@ static void take_closed(struct trace *trace, struct target *target)
 /* While the output takes no more, what is printed stays in the rings, which count what they cannot take. */
 static void gather_now(struct trace *trace)
 {
-	bool heard = false, filling = false;
+	const int64_t now = times_now();
+	uint32_t filled = 0;
+	bool heard = false;
 
 	if (!trace->compiled->prints)
 		return;
 	if (!output_waits(trace->output))
-		heard = gather_pass(trace->gather, trace->crew.targets, trace->output, &filling);
-	pace_read(&trace->pace, times_now(), heard, filling);
+		heard = gather_pass(trace->gather, trace->crew.targets, trace->output, &filled);
+	pace_read(&trace->pace, now, heard, filled);
 }
 
 static void gather(struct trace *trace)
@@ -313,6 +315,7 @@ static void tell_attached(struct trace *trace, struct target *target)
 
 	target->attach_told = true;
 	trace->attached++;
+	pace_start(&trace->pace, trace->crew.now);
 	if (!trace->started) {
 		trace->started = trace->crew.now;
 		start_ticks(trace, trace->crew.now);

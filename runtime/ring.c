@@ -156,39 +156,85 @@ bool jst_ring_append(struct jst_memory *memory, struct jst_slot *slot, const _At
 	return true;
 }
 
-int jst_ring_read(struct jst_ring_reader *reader, jst_ref ref, void *buffer, size_t room)
+/* What a reader may look at. */
+struct span {
+	const unsigned char *data; /* of the ring */
+	uint64_t size;             /* of the ring, a power of two */
+	uint64_t filled;           /* bytes from the reader's tail on that were written */
+};
+
+static bool find_filled(const struct jst_ring_reader *reader, jst_ref ref, struct span *span)
 {
 	const uint64_t offset = (uint64_t)ref * 8;
 
 	if (!ref || offset > reader->size || reader->size - offset < sizeof(struct jst_ring))
-		return -1;
+		return false;
 	const struct jst_ring *ring = (const struct jst_ring *)(reader->base + offset);
 	const uint64_t size = *(const volatile uint32_t *)&ring->size;
 	if (size < sizeof(struct jst_record) || size & (size - 1) || size > reader->size - offset - sizeof(*ring))
-		return -1;
+		return false;
+	/* Pairs with the writer's release of its new head. */
 	const uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
 	if (reader->tail & 7 || head & 7 || head - reader->tail > size)
-		return -1;
+		return false;
+	*span = (struct span){ .data = ring->data, .size = size, .filled = head - reader->tail };
+	return true;
+}
 
-	while (reader->tail != head) {
-		const uint64_t place = reader->tail & (size - 1);
-		const uint64_t to_end = size - place;
-		const uint64_t filled = head - reader->tail;
-		const volatile uint32_t *words = (const volatile uint32_t *)(ring->data + place);
+int jst_ring_read(struct jst_ring_reader *reader, jst_ref ref, void *buffer, size_t room)
+{
+	struct span span;
+
+	if (!find_filled(reader, ref, &span))
+		return -1;
+	while (span.filled) {
+		const uint64_t place = reader->tail & (span.size - 1);
+		const uint64_t to_end = span.size - place;
+		const volatile uint32_t *words = (const volatile uint32_t *)(span.data + place);
 		const uint32_t first[2] = { words[0], words[1] }; /* size and index, read once: what is checked is what is used */
 
 		if (first[1] == JST_RECORD_SKIP) {
-			if (first[0] != to_end || to_end > filled)
+			if (first[0] != to_end || to_end > span.filled)
 				return -1;
 			reader->tail += to_end;
+			span.filled -= to_end;
 			continue;
 		}
-		if (first[0] < sizeof(struct jst_record) || first[0] & 7 || first[0] > to_end || first[0] > filled || first[0] > room || first[0] > INT32_MAX)
+		if (first[0] < sizeof(struct jst_record) || first[0] & 7 || first[0] > to_end || first[0] > span.filled || first[0] > room || first[0] > INT32_MAX)
 			return -1;
-		memcpy(buffer, ring->data + place, first[0]);
+		memcpy(buffer, span.data + place, first[0]);
 		memcpy(buffer, first, sizeof(first));
 		reader->tail += first[0];
 		return (int)first[0];
 	}
 	return 0;
+}
+
+int64_t jst_ring_take(struct jst_ring_reader *reader, jst_ref ref, void *buffer, size_t room)
+{
+	struct span span;
+
+	if (!find_filled(reader, ref, &span))
+		return -1;
+	const uint64_t place = reader->tail & (span.size - 1);
+	const uint64_t to_end = span.size - place;
+	const uint64_t most = span.filled < to_end ? span.filled : to_end; /* no record wraps */
+	const uint64_t copied = most < room ? most : room & ~(size_t)7;
+	uint64_t taken = 0;
+
+	memcpy(buffer, span.data + place, copied);
+	while (taken < copied) {
+		uint32_t first[2];
+
+		memcpy(first, (const unsigned char *)buffer + taken, sizeof(first));
+		if (first[1] == JST_RECORD_SKIP && first[0] == to_end - taken && to_end <= span.filled) {
+			reader->tail += taken + first[0];
+			return (int64_t)taken;
+		}
+		if (first[1] == JST_RECORD_SKIP || first[0] < sizeof(struct jst_record) || first[0] & 7 || first[0] > copied - taken)
+			break;
+		taken += first[0];
+	}
+	reader->tail += taken;
+	return taken || !most ? (int64_t)taken : -1;
 }

@@ -50,13 +50,23 @@ bool jst_ring_write(struct jst_memory *memory, struct jst_slot *slot, const _Ato
 /* Appends a copy of an encoded record of that size. False: dropped, counted. Context: as above. */
 bool jst_ring_append(struct jst_memory *memory, struct jst_slot *slot, const _Atomic uint64_t *tails, const void *record, uint32_t size);
 
-/* Reading, in the CLI: a copy of the ring's next record. The ring is not trusted. */
+/* Reading, in the CLI: copies of what lies in a ring, which is not trusted. Afterwards publish reader->tail: the writer may have that room again. */
 struct jst_ring_reader {
 	const unsigned char *base;  /* of the memory, mapped read-only */
 	uint64_t size;              /* of the memory */
 	uint64_t tail;              /* position of the reader */
 };
-/* Copies the next record (header and payload) to buffer of room bytes and moves on; returns its size, 0 when there is none, -1 if the ring is malformed (stop reading it). Then publish reader->tail. */
+/* Copies the next record (header and payload) to buffer of room bytes and moves on; returns its size, 0 when there is none, -1 if the ring is malformed (stop reading it). Context: CLI. */
 int jst_ring_read(struct jst_ring_reader *reader, jst_ref ring, void *buffer, size_t room);
+
+/*
+ * Copies the records that are ready, as far as they lie in a row and fit into room bytes, to buffer (8-aligned) and moves on; returns their bytes, 0 when there are none (now, or up to where the ring begins anew: the
+ * next call tells), -1 if the ring is malformed. What is copied was checked in the copy: records one after the other, the size of each a multiple of 8, at least a header's and within the whole; so
+ *
+ *     for (at = 0; at < bytes; at += record->size)   record = (const struct jst_record *)(buffer + at)
+ *
+ * is all there is to do. A malformed record ends the copy before it and is met again by the next call. room: as large as the ring, or a record that is larger is taken for malformed. Context: CLI.
+ */
+int64_t jst_ring_take(struct jst_ring_reader *reader, jst_ref ring, void *buffer, size_t room);
 
 #endif
