@@ -67,24 +67,29 @@ int main(void)
 	slot = store_slot(store, 2);
 	struct jst_ring_reader reader = { .base = store->memory.base, .size = store->options.size };
 	pthread_create(&writer, NULL, write_records, NULL);
-	for (;;) {
+	for (bool whole = false;; whole = !whole) {
 		const bool ended = atomic_load(&done); /* before the look: what was written until then is seen */
 		const jst_ref ring = atomic_load_explicit(&slot->ring, memory_order_acquire);
-		const int size = ring ? jst_ring_read(&reader, ring, buffer, sizeof(buffer)) : 0;
-		uint32_t index = 0;
+		const uint64_t before = reader.tail;
+		const int64_t size = !ring ? 0 : whole ? jst_ring_take(&reader, ring, buffer, sizeof(buffer)) : jst_ring_read(&reader, ring, buffer, sizeof(buffer));
 
-		if (size == 0) {
+		if (size == 0 && reader.tail == before) {
 			if (ended)
 				break;
 			sched_yield();
 			continue;
 		}
-		if (size < 0 || !is_right(buffer, size, &index) || (int64_t)index <= last) {
-			fprintf(stderr, "stress_ring: after record %lld came %d bytes that are not right (%u)\n", (long long)last, size, index);
-			return 1;
+		for (int64_t at = 0; at < size || size < 0; arrived++) {
+			const struct jst_record *record = (const struct jst_record *)((const char *)buffer + at);
+			uint32_t index = 0;
+
+			if (size < 0 || !is_right(record, (int)record->size, &index) || (int64_t)index <= last) {
+				fprintf(stderr, "stress_ring: after record %lld came %lld bytes that are not right (%u)\n", (long long)last, (long long)size, index);
+				return 1;
+			}
+			last = index;
+			at += record->size;
 		}
-		last = index;
-		arrived++;
 		atomic_store_explicit(&tails[2], reader.tail, memory_order_release);
 	}
 	pthread_join(writer, NULL);

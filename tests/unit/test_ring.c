@@ -233,13 +233,86 @@ START_TEST(impossible_positions_are_full)
 }
 END_TEST
 
+/* The next records by jst_ring_take(): how many, the first of which has that index; -1: malformed. */
+static int take_records(uint32_t index, size_t room)
+{
+	const int64_t size = jst_ring_take(&reader, slot->ring, &buffer, room);
+	int count = 0;
+
+	if (size < 0)
+		return -1;
+	for (int64_t at = 0; at < size; count++) {
+		const struct jst_record *record = (const struct jst_record *)(buffer.bytes + at);
+
+		ck_assert_uint_eq(record->index, index + (uint32_t)count);
+		at += record->size;
+		ck_assert_int_le(at, size);
+	}
+	atomic_store(&tails[3], reader.tail);
+	return count;
+}
+
+START_TEST(all_that_is_ready_is_taken)
+{
+	char text[64];
+	uint32_t written = 0, taken = 0;
+	bool empty = false;
+
+	memset(text, 'y', sizeof(text));
+	for (uint32_t round = 0; round < 3000; round++) {
+		for (uint32_t i = 0; i < 1 + round % 7; i++, written++) {
+			const struct jst_value value = jst_value_string(text, (round * 5 + i) % 65);
+			ck_assert(write_record(written, &value, 1));
+		}
+		/* At most in two parts, before and behind the place where the ring begins anew. */
+		for (int part = 0; part < 2 && taken < written; part++) {
+			const int count = take_records(taken, sizeof(buffer));
+			ck_assert_int_ge(count, 0);
+			empty |= count == 0;
+			taken += (uint32_t)count;
+		}
+		ck_assert_uint_eq(taken, written);
+		ck_assert_int_eq(take_records(taken, sizeof(buffer)), 0);
+	}
+	ck_assert(empty); /* a part that was a SKIP alone */
+	ck_assert_uint_eq(lost(JST_LOSS_RECORDS), 0);
+}
+END_TEST
+
+START_TEST(what_fits_is_taken)
+{
+	for (uint32_t i = 0; i < 10; i++)
+		ck_assert(write_record(i, NULL, 0));
+	ck_assert_int_eq(take_records(0, 3 * sizeof(struct jst_record) + 39), 3);
+	ck_assert_int_eq(take_records(3, sizeof(struct jst_record)), 1);
+	/* One that fits in no room is refused, and stays where it is. */
+	ck_assert_int_eq(take_records(4, sizeof(struct jst_record) - 1), -1);
+	ck_assert_int_eq(take_records(4, 0), -1);
+	ck_assert_int_eq(take_records(4, sizeof(buffer)), 6);
+	ck_assert_int_eq(take_records(10, 0), 0);
+}
+END_TEST
+
+START_TEST(what_lies_before_nonsense_is_taken)
+{
+	struct jst_ring *ring;
+
+	for (uint32_t i = 0; i < 3; i++)
+		ck_assert(write_record(i, NULL, 0));
+	ring = jst_memory_at(&store->memory, slot->ring);
+	((struct jst_record *)(ring->data + 2 * sizeof(struct jst_record)))->size = 4096;
+	ck_assert_int_eq(take_records(0, sizeof(buffer)), 2);
+	ck_assert_int_eq(take_records(2, sizeof(buffer)), -1);
+}
+END_TEST
+
 /* A ring with any header and any content: the reader gives up or yields records that fit, and never looks outside (the sanitizer watches, for the memory ends with the ring). */
 START_TEST(hostile_rings_are_survived)
 {
 	const size_t size = 64 + 64 + 256;
 	unsigned char *memory = aligned_alloc(64, size);
 	uint64_t seed = 5;
-	unsigned refused = 0, taken = 0;
+	unsigned refused = 0, taken = 0, parts = 0;
 
 	for (int round = 0; round < 50000; round++) {
 		struct jst_ring *ring = (struct jst_ring *)(memory + 64);
@@ -252,6 +325,7 @@ START_TEST(hostile_rings_are_survived)
 		ring->head = seed & 512 ? seed >> 20 : (seed >> 20) % 33 * 8;
 		ring->size = seed & 1024 ? 256u : (uint32_t)(1u << (seed >> 59));
 		hostile.tail = seed & 2048 ? ring->head & ~7ULL : 0;
+		struct jst_ring_reader same = hostile;
 		for (int i = 0; i < 20; i++) {
 			const size_t room = (size_t)(seed >> 50) % sizeof(buffer);
 			const int got = jst_ring_read(&hostile, i == 19 ? (jst_ref)(seed >> 32) : 8, &buffer, room);
@@ -263,7 +337,27 @@ START_TEST(hostile_rings_are_survived)
 			if (got <= 0 && i < 18)
 				i = 18;
 		}
+		for (int i = 0; i < 20; i++) {
+			const size_t room = (size_t)(seed >> 50) % sizeof(buffer);
+			const uint64_t tail = same.tail;
+			const int64_t got = jst_ring_take(&same, i == 19 ? (jst_ref)(seed >> 32) : 8, &buffer, room);
+			refused += got < 0;
+			parts += got > 0;
+			ck_assert_int_le(got, (int64_t)room);
+			ck_assert(got >= 0 ? same.tail - tail >= (uint64_t)got : same.tail == tail);
+			for (int64_t at = 0; at < got;) {
+				const struct jst_record *record = (const struct jst_record *)(buffer.bytes + at);
+				ck_assert_int_le((int64_t)sizeof(*record), got - at);
+				ck_assert_uint_ge(record->size, sizeof(*record));
+				ck_assert_uint_ne(record->index, JST_RECORD_SKIP);
+				at += record->size;
+				ck_assert_int_le(at, got);
+			}
+			if ((got < 0 || same.tail == tail) && i < 18)
+				i = 18;
+		}
 	}
+	ck_assert_uint_gt(parts, 1000);
 	ck_assert_uint_gt(refused, 1000);
 	ck_assert_uint_gt(taken, 1000);
 	free(memory);
@@ -286,6 +380,9 @@ int main(void)
 	tcase_add_test(tests, what_never_fits_is_dropped);
 	tcase_add_test(tests, without_a_reader_or_memory);
 	tcase_add_test(tests, impossible_positions_are_full);
+	tcase_add_test(tests, all_that_is_ready_is_taken);
+	tcase_add_test(tests, what_fits_is_taken);
+	tcase_add_test(tests, what_lies_before_nonsense_is_taken);
 	tcase_add_test(tests, hostile_rings_are_survived);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
