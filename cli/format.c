@@ -5,11 +5,12 @@
  */
 #include "output.h"
 
-#include "frames.h"
-
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "frames.h"
+#include "line.h"
+#include "vm.h"
 
 enum { WIDTH_LIMIT = 1024 };
 
@@ -93,35 +94,94 @@ static struct conversion settle(const struct format_piece *piece, struct values 
 	return conversion;
 }
 
-/* Numbers go through the C library, with a format made here of known parts only. */
-static void print_c_integer(FILE *file, const struct conversion *conversion, int64_t value)
+static bool has_flag(const struct conversion *conversion, char flag)
 {
-	char format[32];
-
-	snprintf(format, sizeof(format), "%%%s%s*.*ll%c", conversion->left ? "-" : "", conversion->flags, conversion->letter);
-	if (conversion->letter == 'd' || conversion->letter == 'i')
-		fprintf(file, format, conversion->width, conversion->precision, (long long)value);
-	else
-		fprintf(file, format, conversion->width, conversion->precision, (unsigned long long)value);
+	return strchr(conversion->flags, flag) != NULL;
 }
 
-static void print_c_double(FILE *file, const struct conversion *conversion, char letter, double value)
-{
-	char format[32];
+/* The digits of a number at the end of room for DIGITS of them; their number. */
+enum { DIGITS = 22 }; /* of 64 bits in octal */
 
-	snprintf(format, sizeof(format), "%%%s%s*.*%c", conversion->left ? "-" : "", conversion->flags, letter);
-	fprintf(file, format, conversion->width, conversion->precision, value);
+static int digits_of(uint64_t value, unsigned base, bool upper, char text[DIGITS])
+{
+	const char *const letters = upper ? "0123456789ABCDEF" : "0123456789abcdef";
+	int at = DIGITS;
+
+	for (; value; value /= base)
+		text[--at] = letters[value % base];
+	return DIGITS - at;
 }
 
-static void print_padded(FILE *file, const struct conversion *conversion, const char *text, size_t length)
+/* As C's printf() does it: sign or prefix, zeros, digits; a precision takes away the flag 0. */
+static void put_integer(struct line *line, const struct conversion *conversion, int64_t value)
+{
+	const bool is_signed = conversion->letter == 'd' || conversion->letter == 'i', negative = is_signed && value < 0;
+	const bool upper = conversion->letter == 'X', hexadecimal = upper || conversion->letter == 'x', octal = conversion->letter == 'o';
+	const uint64_t magnitude = negative ? -(uint64_t)value : (uint64_t)value;
+	char text[DIGITS], prefix[2];
+	int digits, prefixed = 0;
+
+	/* One division for each base that is known here is a multiplication or a shift. */
+	digits = hexadecimal ? digits_of(magnitude, 16, upper, text) : octal ? digits_of(magnitude, 8, false, text) : digits_of(magnitude, 10, false, text);
+
+	int zeros = conversion->precision < 0 ? !digits : conversion->precision > digits ? conversion->precision - digits : 0;
+
+	if (negative)
+		prefix[prefixed++] = '-';
+	else if (is_signed && has_flag(conversion, '+'))
+		prefix[prefixed++] = '+';
+	else if (is_signed && has_flag(conversion, ' '))
+		prefix[prefixed++] = ' ';
+	if (has_flag(conversion, '#') && hexadecimal && digits) {
+		prefix[prefixed++] = '0';
+		prefix[prefixed++] = conversion->letter;
+	}
+	if (has_flag(conversion, '#') && octal && !zeros)
+		zeros = 1;
+
+	int pad = conversion->width - prefixed - zeros - digits;
+
+	if (pad > 0 && !conversion->left && conversion->precision < 0 && has_flag(conversion, '0')) {
+		zeros += pad;
+		pad = 0;
+	}
+	if (!conversion->left)
+		line_fill(line, ' ', pad);
+	line_bytes(line, prefix, (size_t)prefixed);
+	line_fill(line, '0', zeros);
+	line_bytes(line, text + DIGITS - digits, (size_t)digits);
+	if (conversion->left)
+		line_fill(line, ' ', pad);
+}
+
+/* Doubles go through the C library, with a format made here of known parts only. */
+static void put_double(struct line *line, const struct conversion *conversion, char letter, double value)
+{
+	enum { ROOM = LINE_ROOM }; /* a width or precision, and the digits of the largest double */
+	char format[sizeof("%- +#0*.*f")], *at = format;
+
+	*at++ = '%';
+	if (conversion->left)
+		*at++ = '-';
+	for (const char *flag = conversion->flags; *flag; flag++)
+		*at++ = *flag;
+	memcpy(at, "*.*", 3);
+	at[3] = letter;
+	at[4] = 0;
+	const int length = snprintf(line_room(line, ROOM), ROOM, format, conversion->width, conversion->precision, value);
+	line->used += (size_t)(length < 0 ? 0 : length);
+}
+_Static_assert(WIDTH_LIMIT + 1024 < LINE_ROOM, "a double fits a line");
+
+static void put_padded(struct line *line, const struct conversion *conversion, const char *text, size_t length)
 {
 	const int pad = conversion->width - text_columns(text, length);
 
-	if (pad > 0 && !conversion->left)
-		fprintf(file, "%*s", pad, "");
-	fwrite(text, 1, length, file);
-	if (pad > 0 && conversion->left)
-		fprintf(file, "%*s", pad, "");
+	if (!conversion->left)
+		line_fill(line, ' ', pad);
+	line_bytes(line, text, length);
+	if (conversion->left)
+		line_fill(line, ' ', pad);
 }
 
 /* The first characters of text, never half of one. */
@@ -137,26 +197,23 @@ static size_t cut(const char *text, size_t length, int characters)
 	return at;
 }
 
-static void print_string(FILE *file, const struct conversion *conversion, const char *text, size_t length)
+static void put_string(struct line *line, const struct conversion *conversion, const char *text, size_t length)
 {
 	if (conversion->precision >= 0)
 		length = cut(text, length, conversion->precision);
 	if (!conversion->escape) {
-		print_padded(file, conversion, text, length);
+		put_padded(line, conversion, text, length);
 		return;
 	}
-	char *escaped;
-	size_t size;
-	FILE *stream = open_memstream(&escaped, &size);
-	if (!stream)
-		abort();
-	print_text(stream, text, length);
-	fclose(stream);
-	print_padded(file, conversion, escaped, size);
-	free(escaped);
+	if (conversion->left || !conversion->width) {
+		line_fill(line, ' ', conversion->width - line_text(line, text, length));
+		return;
+	}
+	line_fill(line, ' ', conversion->width - text_shown(text, length));
+	line_text(line, text, length);
 }
 
-static void print_character(FILE *file, const struct conversion *conversion, int64_t value)
+static void put_character(struct line *line, const struct conversion *conversion, int64_t value)
 {
 	char text[4];
 	size_t length = 1;
@@ -182,25 +239,25 @@ static void print_character(FILE *file, const struct conversion *conversion, int
 	}
 	struct conversion whole = *conversion;
 	whole.precision = -1;
-	print_string(file, &whole, text, length);
+	put_string(line, &whole, text, length);
 }
 
 /* A number under t, b, T, v or s: as print shows it, padded. */
-static void print_shown(FILE *file, const struct conversion *conversion, struct jst_value value, enum unit unit)
+static void put_shown(struct line *line, const struct conversion *conversion, struct jst_value value, enum unit unit)
 {
-	char *text;
-	size_t length;
-	FILE *stream = open_memstream(&text, &length);
+	if (conversion->left || !conversion->width) {
+		line_fill(line, ' ', conversion->width - line_value(line, value, unit));
+		return;
+	}
+	/* Its columns are known only once it is there; a number always fits. */
+	struct line shown;
 
-	if (!stream)
-		abort();
-	print_value(stream, value, unit);
-	fclose(stream);
-	print_padded(file, conversion, text, length);
-	free(text);
+	line_begin(&shown, NULL);
+	line_fill(line, ' ', conversion->width - line_value(&shown, value, unit));
+	line_bytes(line, shown.bytes, shown.used);
 }
 
-static void print_conversion(FILE *file, const struct conversion *conversion, struct jst_value value, enum unit unit)
+static void put_conversion(struct line *line, const struct conversion *conversion, struct jst_value value, enum unit unit)
 {
 	if (value.kind == JST_STRING) {
 		struct conversion text = *conversion;
@@ -209,45 +266,51 @@ static void print_conversion(FILE *file, const struct conversion *conversion, st
 			text.precision = 1;
 		else if (conversion->letter != 's')
 			text.precision = -1; /* digits of a number are no limit to a text */
-		print_string(file, &text, value.s, value.length);
+		put_string(line, &text, value.s, value.length);
 		return;
 	}
 	if (value.kind != JST_INT && value.kind != JST_DOUBLE) {
-		print_padded(file, conversion, "nil", 3);
+		put_padded(line, conversion, "nil", 3);
 		return;
 	}
 	const bool is_double = value.kind == JST_DOUBLE;
 	switch (conversion->letter) {
 	case 'd': case 'i': case 'u': case 'x': case 'X': case 'o':
 		if (is_double && !isfinite(value.d))
-			print_c_double(file, conversion, 'f', value.d);
+			put_double(line, conversion, 'f', value.d);
 		else
-			print_c_integer(file, conversion, is_double ? truncated(value.d) : value.i);
+			put_integer(line, conversion, is_double ? truncated(value.d) : value.i);
 		break;
 	case 'c':
-		print_character(file, conversion, is_double ? (isnan(value.d) ? -1 : truncated(value.d)) : value.i);
+		put_character(line, conversion, is_double ? (isnan(value.d) ? -1 : truncated(value.d)) : value.i);
 		break;
 	case 'f': case 'F': case 'e': case 'E': case 'g': case 'G':
-		print_c_double(file, conversion, conversion->letter, is_double ? value.d : (double)value.i);
+		put_double(line, conversion, conversion->letter, is_double ? value.d : (double)value.i);
 		break;
 	case 't':
-		print_shown(file, conversion, value, UNIT_DURATION);
+		put_shown(line, conversion, value, UNIT_DURATION);
 		break;
 	case 'b':
-		print_shown(file, conversion, value, UNIT_SIZE);
+		put_shown(line, conversion, value, UNIT_SIZE);
 		break;
 	case 'T':
 		if (is_double && isfinite(value.d))
 			value = jst_value_int(truncated(value.d));
-		print_shown(file, conversion, value, UNIT_TIME_WALL);
+		put_shown(line, conversion, value, UNIT_TIME_WALL);
 		break;
 	default:
-		print_shown(file, conversion, value, unit);
+		put_shown(line, conversion, value, unit);
 		break;
 	}
 }
 
-void format_print(FILE *file, const struct format_piece *pieces, uint32_t piece_count, const struct jst_value *values, const enum unit *units, uint32_t count, bool escape)
+/* %d, %s and their like with nothing else: what most formats are made of. */
+static bool is_bare(const struct format_piece *piece)
+{
+	return !piece->flags[0] && piece->width == -1 && piece->precision == -1;
+}
+
+void format_line(struct line *line, const struct format_piece *pieces, uint32_t piece_count, const struct jst_value *values, const enum unit *units, uint32_t count, bool escape)
 {
 	struct values rest = { .value = values, .units = units, .count = count };
 
@@ -255,18 +318,34 @@ void format_print(FILE *file, const struct format_piece *pieces, uint32_t piece_
 		const struct format_piece *piece = &pieces[i];
 
 		if (piece->text) {
-			fwrite(piece->text, 1, piece->length, file);
+			line_bytes(line, piece->text, piece->length);
 			if (piece->length)
 				rest.line_begun = piece->text[piece->length - 1] != '\n';
 			continue;
 		}
-		const struct conversion conversion = settle(piece, &rest, escape);
+
+		const bool bare = is_bare(piece);
+		const struct conversion conversion = bare ? (struct conversion){ .letter = piece->conversion, .precision = -1, .escape = escape } : settle(piece, &rest, escape);
 		enum unit unit;
 		const struct jst_value value = next_value(&rest, &unit);
-		if (value.kind == JST_STACK)
-			frames_print(file, value, STACK_INDENT, !rest.line_begun);
-		else
-			print_conversion(file, &conversion, value, unit);
+
+		if (value.kind == JST_STACK) {
+			line_end(line);
+			frames_print(line->file, value, STACK_INDENT, !rest.line_begun);
+		} else if (bare && value.kind == JST_INT && (piece->conversion == 'd' || piece->conversion == 'i')) {
+			line_integer(line, value.i);
+		} else {
+			put_conversion(line, &conversion, value, unit);
+		}
 		rest.line_begun = true;
 	}
+}
+
+void format_print(FILE *file, const struct format_piece *pieces, uint32_t piece_count, const struct jst_value *values, const enum unit *units, uint32_t count, bool escape)
+{
+	struct line line;
+
+	line_begin(&line, file);
+	format_line(&line, pieces, piece_count, values, units, count, escape);
+	line_end(&line);
 }

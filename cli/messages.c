@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "line.h"
 #include "output.h"
 
 static enum message_level level = MESSAGE_NORMAL;
@@ -25,16 +26,22 @@ enum message_level message_get_level(void)
 
 static void say(const char *kind, const char *format, va_list arguments)
 {
-	char line[2048];
-	int length = vsnprintf(line, sizeof(line), format, arguments);
+	char text[2048];
+	int length = vsnprintf(text, sizeof(text), format, arguments);
 
 	if (length < 0)
 		return;
-	if ((size_t)length >= sizeof(line))
-		length = sizeof(line) - 1;
-	fprintf(stderr, "jstrace: %s", kind);
-	print_text(stderr, line, (size_t)length);
-	fputc('\n', stderr);
+	if ((size_t)length >= sizeof(text))
+		length = sizeof(text) - 1;
+
+	struct line line; /* in one write, so that messages of several programs on one terminal do not run into each other */
+
+	line_begin(&line, stderr);
+	line_string(&line, "jstrace: ");
+	line_string(&line, kind);
+	line_text(&line, text, (size_t)length);
+	line_char(&line, '\n');
+	line_end(&line);
 }
 
 #define SAY(least, kind)                                \

@@ -13,6 +13,7 @@
 
 #include "cell.h"
 #include "frames.h"
+#include "line.h"
 
 /* Room for a site's description, whose texts are as long as they can be. */
 struct site_copy {
@@ -43,12 +44,12 @@ static enum unit unit_of(const struct record *record, uint32_t value)
 }
 
 /* The text of a printf, print or time. escape: for a terminal; JSON escapes by its own rules. */
-static void print_message(FILE *file, const struct record *record, bool escape)
+static void put_message(struct line *line, const struct record *record, bool escape)
 {
 	const struct compiled_record *compiled = record->compiled;
 
 	if (compiled->type == RECORD_PRINTF) {
-		format_print(file, compiled->pieces, compiled->piece_count, record->values, compiled->units, record->count, escape);
+		format_line(line, compiled->pieces, compiled->piece_count, record->values, compiled->units, record->count, escape);
 		return;
 	}
 	if (compiled->type == RECORD_TIME) {
@@ -57,49 +58,53 @@ static void print_message(FILE *file, const struct record *record, bool escape)
 		char text[1024];
 
 		if (compiled->text && localtime_r(&seconds, &tm))
-			fwrite(text, 1, strftime(text, sizeof(text), compiled->text, &tm), file);
+			line_bytes(line, text, strftime(text, sizeof(text), compiled->text, &tm));
 		return;
 	}
 	for (uint32_t i = 0; i < record->count; i++) {
 		const struct jst_value value = record->values[i];
 
 		if (value.kind == JST_STACK) {
-			frames_print(file, value, STACK_INDENT, i == 0);
+			line_end(line);
+			frames_print(line->file, value, STACK_INDENT, i == 0);
 			continue;
 		}
 		/* The lines of a stack are ended by what follows. */
 		if (i)
-			fputc(record->values[i - 1].kind == JST_STACK ? '\n' : ' ', file);
+			line_char(line, record->values[i - 1].kind == JST_STACK ? '\n' : ' ');
 		if (value.kind == JST_STRING && !escape)
-			fwrite(value.s, 1, value.length, file);
+			line_bytes(line, value.s, value.length);
 		else
-			print_value(file, value, unit_of(record, i));
+			line_value(line, value, unit_of(record, i));
 	}
 }
 
-static void print_message_json(FILE *file, const struct record *record)
+static void put_message_json(struct line *line, const struct record *record)
 {
 	char *text;
 	size_t length;
 	FILE *stream = open_memstream(&text, &length);
+	struct line message;
 
 	if (!stream)
 		abort();
-	print_message(stream, record, false);
+	line_begin(&message, stream);
+	put_message(&message, record, false);
+	line_end(&message);
 	fclose(stream);
-	fputs("{\"type\":\"print\",\"text\":", file);
-	print_json_string(file, text, length);
+	line_string(line, "{\"type\":\"print\",\"text\":");
+	line_json_string(line, text, length);
 	free(text);
 	if (record->compiled->type == RECORD_PRINT) {
-		fputs(",\"values\":[", file);
+		line_string(line, ",\"values\":[");
 		for (uint32_t i = 0; i < record->count; i++) {
 			if (i)
-				fputc(',', file);
-			print_json_value(file, record->values[i]);
+				line_char(line, ',');
+			line_json_value(line, record->values[i]);
 		}
-		fputc(']', file);
+		line_char(line, ']');
 	}
-	fputs("}\n", file);
+	line_string(line, "}\n");
 }
 
 /* The name of a value of an emit or event: the script's, or the probe's field; values without one (a description that could not be read) are numbered. */
@@ -112,30 +117,31 @@ static struct jst_string name_of(const struct record *record, const struct jst_p
 	return (struct jst_string){ room, (uint32_t)snprintf(room, size, "field%" PRIu32, value) };
 }
 
-static void print_event(FILE *file, const struct record *record, const struct record_source *source, const struct jst_probe *probe)
+static void put_event(struct line *line, const struct record *record, const struct record_source *source, const struct jst_probe *probe)
 {
 	char room[24];
 
-	print_timestamp(file, record->header.timestamp);
-	fputc(' ', file);
+	line_timestamp(line, record->header.timestamp);
+	line_char(line, ' ');
 	if (probe->name.length)
-		print_text(file, probe->name.bytes, probe->name.length);
+		line_text(line, probe->name.bytes, probe->name.length);
 	else
-		fputc('?', file);
-	fprintf(file, " pid=%" PRId32, source->pid);
+		line_char(line, '?');
+	line_string(line, " pid=");
+	line_integer(line, source->pid);
 	for (uint32_t i = 0; i < record->count; i++) {
 		const struct jst_string name = name_of(record, probe, i, room, sizeof(room));
 		const struct jst_value value = record->values[i];
 
 		if (value.kind == JST_STACK)
 			continue;
-		fputc(' ', file);
-		print_text(file, name.bytes, name.length);
-		fputc('=', file);
+		line_char(line, ' ');
+		line_text(line, name.bytes, name.length);
+		line_char(line, '=');
 		if (value.kind == JST_STRING)
-			print_quoted(file, value.s, value.length);
+			line_quoted(line, value.s, value.length);
 		else
-			print_value(file, value, unit_of(record, i));
+			line_value(line, value, unit_of(record, i));
 	}
 	/* Stacks last, below the line, each under its name. */
 	for (uint32_t i = 0; i < record->count; i++) {
@@ -144,46 +150,52 @@ static void print_event(FILE *file, const struct record *record, const struct re
 
 		const struct jst_string name = name_of(record, probe, i, room, sizeof(room));
 
-		fprintf(file, "\n%*s", STACK_INDENT / 2, "");
-		print_text(file, name.bytes, name.length);
-		fputc(':', file);
-		frames_print(file, record->values[i], STACK_INDENT, false);
+		line_char(line, '\n');
+		line_fill(line, ' ', STACK_INDENT / 2);
+		line_text(line, name.bytes, name.length);
+		line_char(line, ':');
+		line_end(line);
+		frames_print(line->file, record->values[i], STACK_INDENT, false);
 	}
-	fputc('\n', file);
+	line_char(line, '\n');
 }
 
-static void print_json_text(FILE *file, const char *text)
+static void put_json_text(struct line *line, const char *text)
 {
 	if (text)
-		print_json_string(file, text, strlen(text));
+		line_json_string(line, text, strlen(text));
 	else
-		fputs("null", file);
+		line_string(line, "null");
 }
 
-static void print_event_json(FILE *file, const struct record *record, const struct record_source *source, const struct jst_probe *probe)
+static void put_event_json(struct line *line, const struct record *record, const struct record_source *source, const struct jst_probe *probe)
 {
 	char room[24];
 
-	fputs("{\"type\":\"emit\",\"name\":", file);
+	line_string(line, "{\"type\":\"emit\",\"name\":");
 	if (probe->name.length)
-		print_json_string(file, probe->name.bytes, probe->name.length);
+		line_json_string(line, probe->name.bytes, probe->name.length);
 	else
-		fputs("null", file);
-	fprintf(file, ",\"timestamp\":%" PRId64 ",\"pid\":%" PRId32 ",\"title\":", record->header.timestamp, source->pid);
-	print_json_text(file, source->title);
-	fputs(",\"hostname\":", file);
-	print_json_text(file, source->hostname);
-	fputs(",\"fields\":{", file);
+		line_string(line, "null");
+	line_string(line, ",\"timestamp\":");
+	line_integer(line, record->header.timestamp);
+	line_string(line, ",\"pid\":");
+	line_integer(line, source->pid);
+	line_string(line, ",\"title\":");
+	put_json_text(line, source->title);
+	line_string(line, ",\"hostname\":");
+	put_json_text(line, source->hostname);
+	line_string(line, ",\"fields\":{");
 	for (uint32_t i = 0; i < record->count; i++) {
 		const struct jst_string name = name_of(record, probe, i, room, sizeof(room));
 
 		if (i)
-			fputc(',', file);
-		print_json_string(file, name.bytes, name.length);
-		fputc(':', file);
-		print_json_value(file, record->values[i]);
+			line_char(line, ',');
+		line_json_string(line, name.bytes, name.length);
+		line_char(line, ':');
+		line_json_value(line, record->values[i]);
 	}
-	fputs("}}\n", file);
+	line_string(line, "}}\n");
 }
 
 /*
@@ -203,10 +215,9 @@ static bool read_site(const struct record_source *source, jst_ref ref, struct si
 	return jst_site_read((const unsigned char *)copy, sizeof(copy->before) + size, 1, probe);
 }
 
-void record_print(struct output *output, const struct record *record, const struct record_source *source)
+static void put_record(struct line *line, bool json, const struct record *record, const struct record_source *source)
 {
-	const bool json = output->format == OUTPUT_JSON;
-	struct jst_probe probe = { .fields = 0 };
+	struct jst_probe probe;
 	struct site_copy copy;
 
 	switch (record->compiled->type) {
@@ -214,12 +225,12 @@ void record_print(struct output *output, const struct record *record, const stru
 	case RECORD_PRINT:
 	case RECORD_TIME:
 		if (json) {
-			print_message_json(output->file, record);
+			put_message_json(line, record);
 			return;
 		}
-		print_message(output->file, record, true);
+		put_message(line, record, true);
 		if (record->compiled->type == RECORD_PRINT)
-			fputc('\n', output->file);
+			line_char(line, '\n');
 		return;
 	case RECORD_EMIT:
 	case RECORD_EVENT:
@@ -227,11 +238,20 @@ void record_print(struct output *output, const struct record *record, const stru
 		if (!read_site(source, record->header.site, &copy, &probe))
 			probe = (struct jst_probe){ .fields = 0 };
 		if (json)
-			print_event_json(output->file, record, source, &probe);
+			put_event_json(line, record, source, &probe);
 		else
-			print_event(output->file, record, source, &probe);
+			put_event(line, record, source, &probe);
 		return;
 	default:
 		return;
 	}
+}
+
+void record_print(struct output *output, const struct record *record, const struct record_source *source)
+{
+	struct line line;
+
+	line_begin(&line, output->file);
+	put_record(&line, output->format == OUTPUT_JSON, record, source);
+	line_end(&line);
 }
