@@ -18,6 +18,9 @@ enum {
 	READ_DIGITS = 100,       /* digits beyond only tell that there is more */
 };
 
+/* Those that are exact. */
+static const double powers_of_10[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+
 /* ---- big natural numbers: count words, the lowest first, the last not 0 ---- */
 
 static uint32_t big_set(uint32_t *words, uint64_t value)
@@ -116,15 +119,19 @@ static int big_bits(const uint32_t *words, uint32_t count)
 
 static uint32_t text_of_natural(uint64_t value, char *text)
 {
-	char digits[20];
-	uint32_t n = 0;
+	static const char pairs[] =
+		"00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+	char digits[20], *at = digits + sizeof(digits);
 
-	do
-		digits[n++] = (char)('0' + value % 10);
-	while (value /= 10);
-	for (uint32_t i = 0; i < n; i++)
-		text[i] = digits[n - 1 - i];
-	return n;
+	for (; value >= 100; value /= 100)
+		memcpy(at -= 2, pairs + 2 * (value % 100), 2);
+	if (value >= 10)
+		memcpy(at -= 2, pairs + 2 * value, 2);
+	else
+		*--at = (char)('0' + value);
+	const uint32_t count = (uint32_t)(digits + sizeof(digits) - at);
+	memcpy(text, at, count);
+	return count;
 }
 
 /* r + m (twice m if wide) against s; t is room for the sum. */
@@ -203,6 +210,30 @@ static __attribute__((noinline)) uint32_t shortest_digits(uint64_t mantissa, int
 	}
 }
 
+/*
+ * The digits as shortest_digits() gives them, for what people write and measure: d > 0 that a natural number below 10^15 divided by a power of ten rounds to. 0: it is none of these.
+ *
+ * No two such numbers round to the same double, so this one is the shortest, with the smallest power that does it. For d * power is off by less than a quarter, so its nearest natural number is the one if there is one;
+ * that it is tells the division, which rounds as reading does: both operands are exact.
+ */
+static uint32_t short_digits(double d, char digits[20], int *point)
+{
+	if (!(d > 1e-7 && d < 1e15))
+		return 0;
+	for (int k = 0; k <= 22; k++) {
+		const double scaled = d * powers_of_10[k];
+		if (scaled >= 1e15)
+			return 0;
+		const uint64_t natural = (uint64_t)(scaled + 0.5);
+		if ((double)natural / powers_of_10[k] != d)
+			continue;
+		const uint32_t count = text_of_natural(natural, digits);
+		*point = (int)count - k;
+		return count;
+	}
+	return 0;
+}
+
 /* 0.d1d2… * 10^point: with a dot where that needs at most 4 leading zeros and no padding ones, else with an exponent. */
 static uint32_t write_digits(const char *digits, uint32_t count, int point, char *text)
 {
@@ -257,7 +288,10 @@ static uint32_t text_of_double(double d, char text[JST_VALUE_TEXT])
 	char digits[20];
 	int point;
 	const uint64_t mantissa = biased ? fraction | 1ULL << FRACTION_BITS : fraction;
-	const uint32_t count = shortest_digits(mantissa, (biased ? biased : 1) - EXPONENT_BIAS, digits, &point);
+	uint32_t count = short_digits(d < 0 ? -d : d, digits, &point);
+
+	if (!count)
+		count = shortest_digits(mantissa, (biased ? biased : 1) - EXPONENT_BIAS, digits, &point);
 
 	return n + write_digits(digits, count, point, text + n);
 }
@@ -366,8 +400,6 @@ static __attribute__((noinline)) double round_decimal(const struct decimal *deci
 
 static double value_of_decimal(const struct decimal *decimal)
 {
-	static const double powers[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
-
 	if (decimal->digits == 0 || (int64_t)decimal->digits + decimal->exponent < -330)
 		return 0;
 	if ((int64_t)decimal->digits + decimal->exponent > 310)
@@ -383,7 +415,7 @@ static double value_of_decimal(const struct decimal *decimal)
 			whole = whole * 10 + (uint64_t)(*at - '0');
 			i++;
 		}
-		return decimal->exponent >= 0 ? (double)whole * powers[decimal->exponent] : (double)whole / powers[-decimal->exponent];
+		return decimal->exponent >= 0 ? (double)whole * powers_of_10[decimal->exponent] : (double)whole / powers_of_10[-decimal->exponent];
 	}
 	return round_decimal(decimal);
 }
