@@ -324,9 +324,13 @@ void format_line(struct line *line, const struct format_piece *pieces, uint32_t 
 			continue;
 		}
 
-		const bool bare = is_bare(piece);
-		const struct conversion conversion = bare ? (struct conversion){ .letter = piece->conversion, .precision = -1, .escape = escape } : settle(piece, &rest, escape);
+		struct conversion conversion;
 		enum unit unit;
+		const bool bare = is_bare(piece);
+
+		if (!bare)
+			conversion = settle(piece, &rest, escape);
+
 		const struct jst_value value = next_value(&rest, &unit);
 
 		if (value.kind == JST_STACK) {
@@ -335,6 +339,8 @@ void format_line(struct line *line, const struct format_piece *pieces, uint32_t 
 		} else if (bare && value.kind == JST_INT && (piece->conversion == 'd' || piece->conversion == 'i')) {
 			line_integer(line, value.i);
 		} else {
+			if (bare)
+				conversion = (struct conversion){ .letter = piece->conversion, .precision = -1, .escape = escape };
 			put_conversion(line, &conversion, value, unit);
 		}
 		rest.line_begun = true;
