@@ -1,26 +1,35 @@
 /*
- * See output_held.h. A pipe that poll() calls writable has a free page, so that one page at most is written without waiting; a socket says by itself that it is full.
+ * See output_held.h. A socket says by itself that it is full, and so does a pipe to RWF_NOWAIT, from Linux 6.5 on. Before that, a pipe that poll() calls writable has a free page, so that one page at most is written without waiting.
  */
 #include "output_held.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <unistd.h>
+
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 8
+#endif
 
 enum {
 	HELD_EAGER = 64 << 10,        /* from here on each write tries to be rid of it */
+	PIPE_SIZE = 1 << 20,          /* what anybody may ask for: a reader that is not scheduled for some milliseconds makes nobody wait */
 	HELD_MAX = 256 << 20,         /* from here on it is waited for: more than one reading of all rings comes to */
 };
 
 struct output_held {
 	int descriptor;
 	bool socket;
+	bool by_pages;           /* a pipe that knows no RWF_NOWAIT */
 	int error;               /* of the first write that failed */
 	char *bytes;
 	size_t start, end, room; /* what is held lies between start and end */
@@ -30,8 +39,12 @@ struct output_held *output_held_new(int descriptor, bool socket)
 {
 	struct output_held *held = calloc(1, sizeof(*held));
 
-	if (held)
-		*held = (struct output_held){ .descriptor = descriptor, .socket = socket };
+	if (!held)
+		return NULL;
+	*held = (struct output_held){ .descriptor = descriptor, .socket = socket };
+	/* It is never made smaller; where it may not grow it stays as it is. */
+	if (!socket && fcntl(descriptor, F_GETPIPE_SZ) < PIPE_SIZE)
+		fcntl(descriptor, F_SETPIPE_SZ, PIPE_SIZE);
 	return held;
 }
 
@@ -58,20 +71,43 @@ static void forget(struct output_held *held)
 	}
 }
 
+static ssize_t write_once(struct output_held *held, const char *from, size_t size)
+{
+	if (held->socket)
+		return send(held->descriptor, from, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (!held->by_pages) {
+		const ssize_t written = syscall(SYS_pwritev2, held->descriptor, &(struct iovec){ .iov_base = (void *)(uintptr_t)from, .iov_len = size }, 1L, -1L, -1L, RWF_NOWAIT);
+
+		if (written >= 0 || errno == EAGAIN || errno == EINTR || errno == EPIPE)
+			return written;
+		held->by_pages = true;
+	}
+
+	struct pollfd polled = { .fd = held->descriptor, .events = POLLOUT };
+
+	if (poll(&polled, 1, 0) == 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return write(held->descriptor, from, size < PIPE_BUF ? size : PIPE_BUF);
+}
+
 /* As write(); 0: it would have to wait. */
-static ssize_t write_some(const struct output_held *held, bool wait)
+static ssize_t write_some(struct output_held *held, bool wait)
 {
 	struct pollfd polled = { .fd = held->descriptor, .events = POLLOUT };
-	const char *from = held->bytes + held->start;
-	const size_t size = output_held_size(held);
 	ssize_t written;
 
-	if (poll(&polled, 1, wait ? -1 : 0) == 0)
-		return 0;
-	do {
-		written = held->socket ? send(held->descriptor, from, size, MSG_DONTWAIT | MSG_NOSIGNAL) : write(held->descriptor, from, size < PIPE_BUF ? size : PIPE_BUF);
-	} while (written < 0 && errno == EINTR);
-	return written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? 0 : written;
+	for (;;) {
+		written = write_once(held, held->bytes + held->start, output_held_size(held));
+		if (written >= 0 || (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK))
+			return written;
+		if (errno == EINTR)
+			continue;
+		if (!wait)
+			return 0;
+		poll(&polled, 1, -1);
+	}
 }
 
 bool output_held_drain(struct output_held *held, bool wait)
@@ -83,7 +119,7 @@ bool output_held_drain(struct output_held *held, bool wait)
 			held->start += (size_t)written;
 		else if (written < 0)
 			held->error = errno;
-		else if (!wait)
+		else
 			return true;
 	}
 	forget(held);

@@ -365,7 +365,7 @@ END_TEST
 /* A reader that pauses holds nobody up; all of it arrives, in order, once it reads. */
 START_TEST(unread_pipe)
 {
-	enum { NUMBERS = 40000 };
+	enum { NUMBERS = 400000 }; /* more than the largest pipe holds */
 	const bool socket = _i;
 	struct output output;
 	int ends[2];
