@@ -28,8 +28,8 @@ void pace_start(struct pace *pace, int64_t now)
 
 void pace_read(struct pace *pace, int64_t now, bool heard, uint32_t filled)
 {
-	/* Twice the last time at most: one quiet moment says little of the next. */
-	int64_t quarter = pace->quarter ? 2 * pace->quarter : START_US * TIMES_MS / 1000, wait;
+	/* Little more than the last time: a quiet moment, as of a thread that is not scheduled, says nothing of the next. */
+	int64_t quarter = pace->quarter ? pace->quarter + pace->quarter / 8 + 1 : START_US * TIMES_MS / 1000, wait;
 
 	if (filled)
 		quarter = times_earlier(quarter, (now - pace->last) * (PACE_FULL / 4) / filled);

@@ -479,7 +479,7 @@ static void stop(struct trace *trace)
 	for (struct target *target = crew->targets; target; target = target->next)
 		target_stop(target, crew->now);
 	while (stopping(trace)) { /* each has a deadline of its own */
-		wait_until(trace, crew->now + STOP_MS * TIMES_MS);
+		wait_until(trace, trace->compiled->prints ? times_earlier(crew->now + STOP_MS * TIMES_MS, trace->pace.due) : crew->now + STOP_MS * TIMES_MS);
 		gather(trace); /* a target that prints on must not lose for want of room */
 	}
 	look_at_targets(trace);
