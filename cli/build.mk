@@ -1,7 +1,7 @@
 # The part in the terminal.
 cli-objects := $(call objects,cli)
-# elfutils, for the symbols of stacks, and the demangler that gcc and binutils share.
-cli-libs := -ldw -lelf -liberty -lm
+# The demangler that gcc and binutils share. libdw, for the symbols of stacks, is loaded when it is needed (libdw.h); what it opens, it opens by the program's open() (guard.h), which therefore is exported.
+cli-libs := -Wl,--dynamic-list=cli/exported.list -liberty -lm -ldl
 
 $(B)/jstrace: $(cli-objects) $(B)/grammar.a $(B)/runtime.a
 	$(say) LD $@

@@ -3,8 +3,6 @@
  */
 #include "symbols.h"
 
-#include <dwarf.h>
-#include <elfutils/libdwfl.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +11,7 @@
 
 #include "demangle.h"
 #include "guard.h"
+#include "libdw.h"
 #include "messages.h"
 #include "units.h"
 
@@ -108,39 +107,40 @@ struct symbols_file *symbols_open(pid_t pid, const struct symbols_mapping *mappi
 
 static void give_to_libdw(struct symbols_file *file)
 {
-	static const Dwfl_Callbacks callbacks = { .find_elf = dwfl_build_id_find_elf, .find_debuginfo = dwfl_standard_find_debuginfo };
+	static Dwfl_Callbacks callbacks;
 
 	if (file->tried)
 		return;
 	file->tried = true;
-	if (file->fd < 0)
+	if (file->fd < 0 || !libdw_load())
 		return;
+	callbacks = (Dwfl_Callbacks){ .find_elf = libdw.dwfl_build_id_find_elf, .find_debuginfo = libdw.dwfl_standard_find_debuginfo };
 	/* libdw would ask a server for what is not here, and we would not get to our targets meanwhile. */
 	unsetenv("DEBUGINFOD_URLS");
-	file->dwfl = dwfl_begin(&callbacks);
+	file->dwfl = libdw.dwfl_begin(&callbacks);
 	if (!file->dwfl)
 		return;
-	dwfl_report_begin(file->dwfl);
+	libdw.dwfl_report_begin(file->dwfl);
 	/* At the addresses that are written in it. */
-	file->module = dwfl_report_elf(file->dwfl, file->path, file->path, file->fd, 0, true);
+	file->module = libdw.dwfl_report_elf(file->dwfl, file->path, file->path, file->fd, 0, true);
 	if (file->module)
 		file->fd = -1; /* its own now */
-	dwfl_report_end(file->dwfl, NULL, NULL);
+	libdw.dwfl_report_end(file->dwfl, NULL, NULL);
 }
 
 /* The address that the file gives to what lies at the offset. */
 static bool address_of(const struct symbols_file *file, uint64_t offset, GElf_Addr *address)
 {
 	GElf_Addr bias;
-	Elf *elf = dwfl_module_getelf(file->module, &bias);
+	Elf *elf = libdw.dwfl_module_getelf(file->module, &bias);
 	size_t count;
 
-	if (!elf || elf_getphdrnum(elf, &count) < 0)
+	if (!elf || libdw.elf_getphdrnum(elf, &count) < 0)
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		GElf_Phdr header;
 
-		if (!gelf_getphdr(elf, (int)i, &header) || header.p_type != PT_LOAD || offset < header.p_offset || offset - header.p_offset >= header.p_filesz)
+		if (!libdw.gelf_getphdr(elf, (int)i, &header) || header.p_type != PT_LOAD || offset < header.p_offset || offset - header.p_offset >= header.p_filesz)
 			continue;
 		*address = offset - header.p_offset + header.p_vaddr + bias;
 		return true;
@@ -179,7 +179,7 @@ static const char *name_of(Dwarf_Die *die)
 
 	for (size_t i = 0; i < sizeof(attributes) / sizeof(*attributes); i++) {
 		Dwarf_Attribute attribute;
-		const char *name = dwarf_attr_integrate(die, attributes[i], &attribute) ? dwarf_formstring(&attribute) : NULL;
+		const char *name = libdw.dwarf_attr_integrate(die, attributes[i], &attribute) ? libdw.dwarf_formstring(&attribute) : NULL;
 
 		if (name && *name)
 			return name;
@@ -192,14 +192,14 @@ static int number_of(Dwarf_Die *die, unsigned name)
 	Dwarf_Attribute attribute;
 	Dwarf_Word value;
 
-	return dwarf_attr(die, name, &attribute) && dwarf_formudata(&attribute, &value) == 0 && value <= INT32_MAX ? (int)value : 0;
+	return libdw.dwarf_attr(die, name, &attribute) && libdw.dwarf_formudata(&attribute, &value) == 0 && value <= INT32_MAX ? (int)value : 0;
 }
 
 /* Functions that were inlined, from the innermost on, and the one that they are in. path and line: of the place itself. */
 static void add_scopes(struct names *names, Dwarf_Die *unit, Dwarf_Die *scopes, int count, const char *path, int line)
 {
 	for (int i = 0; i < count; i++) {
-		const int tag = dwarf_tag(&scopes[i]);
+		const int tag = libdw.dwarf_tag(&scopes[i]);
 
 		if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram)
 			continue;
@@ -213,7 +213,7 @@ static void add_scopes(struct names *names, Dwarf_Die *unit, Dwarf_Die *scopes, 
 		Dwarf_Files *sources;
 		size_t sources_count;
 
-		path = dwarf_getsrcfiles(unit, &sources, &sources_count) == 0 ? dwarf_filesrc(sources, (size_t)number_of(&scopes[i], DW_AT_call_file), NULL, NULL) : NULL;
+		path = libdw.dwarf_getsrcfiles(unit, &sources, &sources_count) == 0 ? libdw.dwarf_filesrc(sources, (size_t)number_of(&scopes[i], DW_AT_call_file), NULL, NULL) : NULL;
 		line = number_of(&scopes[i], DW_AT_call_line);
 	}
 }
@@ -224,7 +224,7 @@ static void follow_split(Dwarf_Die *unit)
 	uint8_t kind;
 	Dwarf_Die split;
 
-	if (dwarf_cu_info(unit->cu, NULL, &kind, NULL, &split, NULL, NULL, NULL) == 0 && kind == DW_UT_skeleton && split.cu)
+	if (libdw.dwarf_cu_info(unit->cu, NULL, &kind, NULL, &split, NULL, NULL, NULL) == 0 && kind == DW_UT_skeleton && split.cu)
 		*unit = split;
 }
 
@@ -233,17 +233,17 @@ static void add_names(struct names *names, struct symbols_file *file, GElf_Addr 
 	Dwarf_Addr bias;
 	Dwarf_Die unit, *scopes = NULL, *outer = NULL;
 	const bool told = units_find(&file->units, file->module, address, &unit, &bias);
-	Dwarf_Line *source = told ? dwarf_getsrc_die(&unit, address - bias) : NULL;
-	const char *path = source ? dwarf_linesrc(source, NULL, NULL) : NULL;
+	Dwarf_Line *source = told ? libdw.dwarf_getsrc_die(&unit, address - bias) : NULL;
+	const char *path = source ? libdw.dwarf_linesrc(source, NULL, NULL) : NULL;
 	int line = 0;
 
 	if (path)
-		dwarf_lineno(source, &line);
+		libdw.dwarf_lineno(source, &line);
 	if (told)
 		follow_split(&unit);
-	if (told && dwarf_getscopes(&unit, address - bias, &scopes) > 0) {
+	if (told && libdw.dwarf_getscopes(&unit, address - bias, &scopes) > 0) {
 		/* The first one's ancestors as they lie in the code. */
-		const int count = dwarf_getscopes_die(&scopes[0], &outer);
+		const int count = libdw.dwarf_getscopes_die(&scopes[0], &outer);
 
 		add_scopes(names, &unit, outer, count, path, line);
 	}
@@ -253,7 +253,7 @@ static void add_names(struct names *names, struct symbols_file *file, GElf_Addr 
 		return;
 	GElf_Off distance;
 	GElf_Sym symbol;
-	const char *name = dwfl_module_addrinfo(file->module, address, &distance, &symbol, NULL, NULL, NULL);
+	const char *name = libdw.dwfl_module_addrinfo(file->module, address, &distance, &symbol, NULL, NULL, NULL);
 
 	if (name && *name)
 		add_name(names, name, path, line);

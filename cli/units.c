@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "libdw.h"
 #include "messages.h"
 
 /* Of all modules together. The largest programs have some tens of thousands of units. A unit that libdw knows takes a KiB, or as much as a file that means harm makes of it: therefore also the growth of the process. */
@@ -68,14 +69,14 @@ static void read_units(struct units *units, Dwarf *dwarf)
 	Dwarf_Die unit;
 
 	getrusage(RUSAGE_SELF, &usage);
-	while (within_bounds(&usage) && dwarf_get_units(dwarf, next, &next, NULL, NULL, &unit, NULL) == 0) {
+	while (within_bounds(&usage) && libdw.dwarf_get_units(dwarf, next, &next, NULL, NULL, &unit, NULL) == 0) {
 		Dwarf_Addr base, low, high;
 		ptrdiff_t place = 0;
 
 		units_seen++;
-		while (ranges_seen < RANGES_MOST && (place = dwarf_ranges(&unit, place, &base, &low, &high)) > 0) {
+		while (ranges_seen < RANGES_MOST && (place = libdw.dwarf_ranges(&unit, place, &base, &low, &high)) > 0) {
 			ranges_seen++;
-			add_range(units, &room, (struct unit_range){ low, high, dwarf_dieoffset(&unit) });
+			add_range(units, &room, (struct unit_range){ low, high, libdw.dwarf_dieoffset(&unit) });
 		}
 	}
 	if (!units->count)
@@ -99,19 +100,19 @@ static bool find_range(const struct units *units, Dwarf *dwarf, Dwarf_Addr addre
 		else
 			high = middle;
 	}
-	return low && address < units->ranges[low - 1].high && dwarf_offdie(dwarf, units->ranges[low - 1].unit, unit);
+	return low && address < units->ranges[low - 1].high && libdw.dwarf_offdie(dwarf, units->ranges[low - 1].unit, unit);
 }
 
 bool units_find(struct units *units, Dwfl_Module *module, Dwarf_Addr address, Dwarf_Die *unit, Dwarf_Addr *bias)
 {
-	Dwarf *dwarf = dwfl_module_getdwarf(module, bias);
+	Dwarf *dwarf = libdw.dwfl_module_getdwarf(module, bias);
 	Dwarf_Addr same;
-	Dwarf_Die *told = dwarf ? dwfl_module_addrdie(module, address, &same) : NULL;
+	Dwarf_Die *told = dwarf ? libdw.dwfl_module_addrdie(module, address, &same) : NULL;
 
 	if (!dwarf)
 		return false;
 	/* Where some objects are in the table and some are not, it gives what is nearest. */
-	if (!told || dwarf_haspc(told, address - *bias) <= 0) {
+	if (!told || libdw.dwarf_haspc(told, address - *bias) <= 0) {
 		if (!units->read)
 			read_units(units, dwarf);
 		units->read = true;
