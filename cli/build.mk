@@ -1,7 +1,8 @@
 # The part in the terminal.
 cli-objects := $(call objects,cli)
 # The demangler that gcc and binutils share. libdw, for the symbols of stacks, is loaded when it is needed (libdw.h); what it opens, it opens by the program's open() (guard.h), which therefore is exported.
-cli-libs := -Wl,--dynamic-list=cli/exported.list -liberty -lm -ldl
+# libm is linked only where the compiler does not make its few functions itself.
+cli-libs := -Wl,--dynamic-list=cli/exported.list -liberty -Wl,--as-needed -lm -ldl
 
 $(B)/jstrace: $(cli-objects) $(B)/grammar.a $(B)/runtime.a
 	$(say) LD $@

@@ -67,7 +67,10 @@ static void print_rows(const struct printing *printing)
 		print_key_cells(&table, printing, entry);
 		print_number(table.stream, printing, entry->result);
 		layout_next(&table);
-		greatest = fmax(greatest, magnitude(printing, entry->result));
+		const double own = magnitude(printing, entry->result);
+
+		if (own > greatest)
+			greatest = own;
 	}
 	const bool bars = barred(printing);
 	const int key_width = measure_keys(&table, printing, widths, right), value_width = layout_width(&table, keys, printing->output->width / 2);

@@ -289,7 +289,7 @@ void print_bar(FILE *file, double part, double whole, int width)
 
 	if (part > 0 && whole > 0) {
 		const double share = part / whole * width;
-		length = share >= width ? width : share > 1 ? (int)lround(share) : 1;
+		length = share >= width ? width : share > 1 ? (int)(share + 0.5) : 1;
 	}
 	fputs("| ", file);
 	for (int i = 0; i < width; i++)

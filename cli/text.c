@@ -240,6 +240,20 @@ static int line_smallest(struct line *line, double value, const char *unit)
 	return columns + (int)strlen(unit);
 }
 
+/* Whole, as round() has it, for what is not negative. */
+static double nearest(double value)
+{
+	const double down = floor(value);
+
+	return value - down >= 0.5 ? down + 1 : down;
+}
+
+/* Of a whole number of sixtieths, what a division by 60 leaves. Exact below 2^53 / 60. */
+static double rest_of(double value)
+{
+	return value - 60 * floor(value / 60);
+}
+
 int line_duration(struct line *line, double ns)
 {
 	if (isnan(ns) || isinf(ns))
@@ -257,13 +271,13 @@ int line_duration(struct line *line, double ns)
 		return line_scaled(line, ns / 1e6, "ms");
 	if (ns < 59.95e9)
 		return line_scaled(line, ns / 1e9, "s");
-	const double seconds = round(ns / 1e9);
+	const double seconds = nearest(ns / 1e9);
 	if (seconds < 3600)
-		return line_printf(line, "%.0fm%02.0fs", floor(seconds / 60), fmod(seconds, 60));
-	const double minutes = round(ns / 60e9), hours = floor(minutes / 60);
+		return line_printf(line, "%.0fm%02.0fs", floor(seconds / 60), rest_of(seconds));
+	const double minutes = nearest(ns / 60e9), hours = floor(minutes / 60);
 	if (hours >= 1e9)
 		return line_printf(line, "%.3gh", hours);
-	return line_printf(line, "%.0fh%02.0fm", hours, fmod(minutes, 60));
+	return line_printf(line, "%.0fh%02.0fm", hours, rest_of(minutes));
 }
 
 int line_size(struct line *line, double bytes)

@@ -100,7 +100,7 @@ static int64_t top_of(const struct record *record)
 	const struct jst_value value = record->count ? record->values[0] : jst_value_nil();
 
 	if (value.kind == JST_DOUBLE && !isnan(value.d))
-		return value.d < 0x1p62 ? (int64_t)fmax(value.d, 0) : -1;
+		return value.d < 0x1p62 ? value.d > 0 ? (int64_t)value.d : 0 : -1;
 	if (value.kind == JST_INT)
 		return value.i > 0 ? value.i : 0;
 	return -1;
