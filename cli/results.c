@@ -301,12 +301,14 @@ struct jst_value results_value(const struct results *results, uint32_t aggregati
 
 /* ---- the order of print ---- */
 
-/* What an entry is ordered by: numbers, greatest first; a sum beyond a double's 53 bits in full. */
+/* What an entry is ordered by: numbers, greatest first; a sum beyond a double's 53 bits in full. Small, since sorting moves it about. */
 struct order {
-	struct results_entry entry;
-	__int128 integer;
-	double number;     /* where !exact */
-	bool exact, known; /* unknown ones (nil, NaN) come last */
+	union {
+		__int128 integer;
+		double number;
+	};
+	const struct entry *entry;
+	enum { ORDERED_UNKNOWN, ORDERED_NUMBER, ORDERED_INTEGER } kind; /* unknown ones (nil, NaN) come last */
 };
 
 /* What print sorts by where the script does not say. */
@@ -330,11 +332,11 @@ static enum result_order usual_order(enum jst_shape shape)
 	}
 }
 
-static struct order order_of(const struct table *table, enum result_order by, struct results_entry entry)
+static struct order order_of(const struct table *table, enum result_order by, const struct entry *entry)
 {
 	static const double quantiles[ORDERS] = { [ORDER_P50] = 0.5, [ORDER_P90] = 0.9, [ORDER_P99] = 0.99, [ORDER_P999] = 0.999 };
-	const struct jst_result *result = entry.result;
-	struct order order = { .entry = entry, .exact = true, .known = true };
+	const struct jst_result *result = &entry->result;
+	struct order order = { .entry = entry, .kind = ORDERED_INTEGER };
 	struct jst_value value;
 
 	switch (by) {
@@ -369,10 +371,12 @@ static struct order order_of(const struct table *table, enum result_order by, st
 		order.integer = result->count;
 		return order;
 	}
-	order.integer = value.kind == JST_INT ? value.i : 0;
-	order.exact = value.kind == JST_INT;
-	order.number = value.kind == JST_DOUBLE ? value.d : 0;
-	order.known = value.kind == JST_INT || (value.kind == JST_DOUBLE && value.d == value.d);
+	if (value.kind == JST_INT) {
+		order.integer = value.i;
+	} else {
+		order.number = value.kind == JST_DOUBLE ? value.d : 0;
+		order.kind = value.kind == JST_DOUBLE && value.d == value.d ? ORDERED_NUMBER : ORDERED_UNKNOWN;
+	}
 	return order;
 }
 
@@ -399,10 +403,32 @@ static int compare_keys(const struct jst_value *a, const struct jst_value *b)
 	return (x > y) - (x < y);
 }
 
-static int compare_entries(const struct results_entry *a, const struct results_entry *b, uint32_t keys)
+_Static_assert(JST_MAX_KEYS <= 8, "the kinds take 8 bytes");
+
+/* Keys were checked before they came here. */
+static void decode_keys(const struct entry *entry, struct jst_value *keys, uint32_t count)
 {
-	for (uint32_t i = 0; i < keys; i++) {
-		const int difference = compare_keys(&a->keys[i], &b->keys[i]);
+	if (!jst_key_decode(entry->key, entry->key_size, keys, count))
+		memset(keys, 0, count * sizeof(*keys)); /* nil */
+}
+
+static int compare_entries(const struct entry *a, const struct entry *b, uint32_t count)
+{
+	struct jst_value a_keys[JST_MAX_KEYS], b_keys[JST_MAX_KEYS];
+
+	/* Where the first of them are integers, which lie behind the kinds (cell.h), and differ, that is all there is to know. */
+	if (count && a->key[0] == JST_INT && b->key[0] == JST_INT) {
+		int64_t x, y;
+
+		memcpy(&x, a->key + 8, sizeof(x));
+		memcpy(&y, b->key + 8, sizeof(y));
+		if (x != y)
+			return x > y ? 1 : -1;
+	}
+	decode_keys(a, a_keys, count);
+	decode_keys(b, b_keys, count);
+	for (uint32_t i = 0; i < count; i++) {
+		const int difference = compare_keys(&a_keys[i], &b_keys[i]);
 		if (difference)
 			return difference;
 	}
@@ -416,19 +442,19 @@ static int compare_orders(const void *left, const void *right, void *keys)
 {
 	const struct order *a = left, *b = right;
 
-	if (a->known != b->known)
-		return a->known ? -1 : 1;
-	if (a->known) {
-		if (a->exact && b->exact) {
-			if (a->integer != b->integer)
-				return a->integer > b->integer ? -1 : 1;
-		} else {
-			const long double x = a->exact ? (long double)a->integer : (long double)a->number, y = b->exact ? (long double)b->integer : (long double)b->number;
-			if (x != y)
-				return x > y ? -1 : 1;
-		}
+	if (a->kind == ORDERED_INTEGER && b->kind == ORDERED_INTEGER) {
+		if (a->integer != b->integer)
+			return a->integer > b->integer ? -1 : 1;
+	} else if (a->kind == ORDERED_UNKNOWN || b->kind == ORDERED_UNKNOWN) {
+		if (a->kind != b->kind)
+			return a->kind == ORDERED_UNKNOWN ? 1 : -1;
+	} else {
+		const long double x = a->kind == ORDERED_INTEGER ? (long double)a->integer : (long double)a->number;
+		const long double y = b->kind == ORDERED_INTEGER ? (long double)b->integer : (long double)b->number;
+		if (x != y)
+			return x > y ? -1 : 1;
 	}
-	return compare_entries(&a->entry, &b->entry, *(const uint32_t *)keys);
+	return compare_entries(a->entry, b->entry, *(const uint32_t *)keys);
 }
 
 struct results_entry *results_sorted(const struct results *results, uint32_t aggregation, uint32_t *count)
@@ -444,18 +470,16 @@ struct results_entry *results_ordered(const struct results *results, uint32_t ag
 	struct results_entry *entries = allocate(NULL, table->count, sizeof(*entries));
 	uint32_t keys = table->decl.keys;
 
-	for (uint32_t i = 0; i < table->count; i++) {
-		const struct entry *entry = table->entry[i];
-		struct results_entry view = { .key = entry->key, .key_size = entry->key_size, .result = &entry->result };
-
-		if (!jst_key_decode(entry->key, entry->key_size, view.keys, keys))
-			memset(view.keys, 0, sizeof(view.keys)); /* nil: keys are checked before they come here */
-		orders[i] = order_of(table, by, view);
-	}
+	for (uint32_t i = 0; i < table->count; i++)
+		orders[i] = order_of(table, by, table->entry[i]);
 	if (table->count)
 		qsort_r(orders, table->count, sizeof(*orders), compare_orders, &keys);
-	for (uint32_t i = 0; i < table->count; i++)
-		entries[i] = orders[i].entry;
+	for (uint32_t i = 0; i < table->count; i++) {
+		const struct entry *entry = orders[i].entry;
+
+		entries[i] = (struct results_entry){ .key = entry->key, .key_size = entry->key_size, .result = &entry->result };
+		decode_keys(entry, entries[i].keys, keys);
+	}
 	free(orders);
 	*count = table->count;
 	return entries;
