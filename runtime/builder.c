@@ -7,10 +7,19 @@
 #include <string.h>
 
 #include "builder.h"
+#include "hash.h"
 
 struct array {
 	char *data;
 	size_t used, room; /* bytes */
+};
+
+/* Which elements of an array have a hash: open addressing, at most half full. */
+struct index {
+	struct place {
+		uint32_t hash, number; /* 1 + which element; 0: free */
+	} *places;
+	uint32_t room, used;           /* room: a power of two, or 0 at first */
 };
 
 struct initial {
@@ -20,6 +29,7 @@ struct initial {
 
 struct jst_builder {
 	struct array sections[JST_SECTIONS]; /* but initials */
+	struct index indices[JST_SECTIONS];  /* of those whose elements are found again, and of string_refs for the strings */
 	struct array string_refs;            /* struct jst_string_ref of each string, to find equal ones */
 	struct array initials;               /* struct initial */
 	struct array initial_constants;      /* struct jst_constant, strings at offsets in initial_strings */
@@ -63,17 +73,62 @@ static uint32_t count(const struct jst_builder *builder, enum jst_section_id id)
 	return (uint32_t)(builder->sections[id].used / jst_section_info[id].size);
 }
 
+static void index_grow(struct index *index)
+{
+	const struct index old = *index;
+
+	index->room = old.room ? old.room * 2 : 64;
+	index->places = calloc(index->room, sizeof(*index->places));
+	if (!index->places) {
+		fputs("jstrace: out of memory\n", stderr);
+		abort();
+	}
+	for (uint32_t i = 0; i < old.room; i++) {
+		uint32_t at = old.places[i].hash;
+
+		if (!old.places[i].number)
+			continue;
+		while (index->places[at & (index->room - 1)].number)
+			at++;
+		index->places[at & (index->room - 1)] = old.places[i];
+	}
+	free(old.places);
+}
+
+/* The place of the element that is the same as bytes, or a free one with the hash, to be given the number of a new element. */
+static struct place *index_find(struct jst_builder *builder, enum jst_section_id id, const void *bytes, size_t size, bool (*same)(const struct jst_builder *, enum jst_section_id, uint32_t, const void *, size_t))
+{
+	struct index *index = &builder->indices[id];
+	const uint32_t hash = (uint32_t)jst_hash(size ? bytes : "", size);
+
+	if (2 * index->used >= index->room)
+		index_grow(index);
+	for (uint32_t at = hash;; at++) {
+		struct place *place = &index->places[at & (index->room - 1)];
+
+		if (!place->number) {
+			place->hash = hash;
+			index->used++;
+			return place;
+		}
+		if (place->hash == hash && same(builder, id, place->number - 1, bytes, size))
+			return place;
+	}
+}
+
+static bool same_element(const struct jst_builder *builder, enum jst_section_id id, uint32_t number, const void *element, size_t size)
+{
+	return memcmp(builder->sections[id].data + number * size, element, size) == 0;
+}
+
 /* The index of an element that is equal byte by byte, or else of a new one. */
 static uint32_t intern(struct jst_builder *builder, enum jst_section_id id, const void *element)
 {
-	const struct array *array = &builder->sections[id];
-	const uint32_t size = jst_section_info[id].size;
+	struct place *place = index_find(builder, id, element, jst_section_info[id].size, same_element);
 
-	for (size_t at = 0; at < array->used; at += size) {
-		if (memcmp(array->data + at, element, size) == 0)
-			return (uint32_t)(at / size);
-	}
-	return add(builder, id, element);
+	if (!place->number)
+		place->number = add(builder, id, element) + 1;
+	return place->number - 1;
 }
 
 static uint32_t add_string(struct array *strings, const char *text, size_t length)
@@ -85,19 +140,24 @@ static uint32_t add_string(struct array *strings, const char *text, size_t lengt
 	return offset;
 }
 
+static bool same_string(const struct jst_builder *builder, enum jst_section_id id, uint32_t number, const void *text, size_t length)
+{
+	const struct jst_string_ref *ref = (const struct jst_string_ref *)(const void *)builder->string_refs.data + number;
+
+	return ref->length == length && (length == 0 || memcmp(builder->sections[id].data + ref->offset, text, length) == 0);
+}
+
 static struct jst_string_ref intern_string(struct jst_builder *builder, const char *text, size_t length)
 {
-	struct array *strings = &builder->sections[JST_SECTION_STRINGS];
-	const struct jst_string_ref *refs = (const void *)builder->string_refs.data;
+	struct place *place = index_find(builder, JST_SECTION_STRINGS, text, length, same_string);
 
-	for (size_t i = 0; i < builder->string_refs.used / sizeof(*refs); i++) {
-		if (refs[i].length == length && (length == 0 || memcmp(strings->data + refs[i].offset, text, length) == 0))
-			return refs[i];
+	if (!place->number) {
+		const struct jst_string_ref ref = { add_string(&builder->sections[JST_SECTION_STRINGS], text, length), (uint32_t)length };
+
+		array_add(&builder->string_refs, &ref, sizeof(ref));
+		place->number = (uint32_t)(builder->string_refs.used / sizeof(ref));
 	}
-	const struct jst_string_ref ref = { add_string(strings, text, length), (uint32_t)length };
-
-	array_add(&builder->string_refs, &ref, sizeof(ref));
-	return ref;
+	return ((const struct jst_string_ref *)(const void *)builder->string_refs.data)[place->number - 1];
 }
 
 static struct jst_clause_decl *last_clause(struct jst_builder *builder)
@@ -122,8 +182,10 @@ void jst_builder_free(struct jst_builder *builder)
 {
 	if (!builder)
 		return;
-	for (int id = 0; id < JST_SECTIONS; id++)
+	for (int id = 0; id < JST_SECTIONS; id++) {
 		free(builder->sections[id].data);
+		free(builder->indices[id].places);
+	}
 	free(builder->string_refs.data);
 	free(builder->initials.data);
 	free(builder->initial_constants.data);
