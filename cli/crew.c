@@ -13,7 +13,13 @@
 #include "messages.h"
 #include "times.h"
 
-enum { SCAN_MS = 1000, PENDING_MS = 20, PENDING_TIMEOUT_MS = 1000 };
+enum {
+	SCAN_MS = 1000,
+	PENDING_MS = 20,
+	PENDING_TIMEOUT_MS = 1000,
+	ABREAST = 32,      /* so many are attached at a time: thousands of agents that are called at once answer none in its time … */
+	ABREAST_MS = 500,  /* … but one that has not answered after this is not counted any more, so that it keeps nobody waiting */
+};
 
 struct crew_pending {
 	pid_t pid;
@@ -69,7 +75,7 @@ static void add(struct crew *crew, const struct process *process, bool named)
 
 	while (*end)
 		end = &(*end)->next;
-	*end = target_new(process, named, crew->now);
+	*end = target_new(process, named);
 }
 
 static bool have(const struct crew *crew, const struct process *process)
@@ -170,7 +176,27 @@ static struct timespec span(int64_t now, int64_t until)
 
 static bool waits(const struct target *target)
 {
-	return target->state != TARGET_ENDED && target->state != TARGET_FAILED;
+	return target->admitted && target->state != TARGET_ENDED && target->state != TARGET_FAILED;
+}
+
+/* Admits those whose turn it is; true if others wait for theirs. */
+static bool admit(struct crew *crew, int64_t now)
+{
+	unsigned abreast = 0;
+	bool waiting = false;
+
+	for (const struct target *target = crew->targets; target; target = target->next)
+		abreast += target->admitted && target->state < TARGET_LOADED && now < target->admitted + ABREAST_MS * TIMES_MS;
+	for (struct target *target = crew->targets; target && !waiting; target = target->next) {
+		if (target->admitted || target->state != TARGET_WAKING)
+			continue;
+		waiting = abreast == ABREAST;
+		if (!waiting) {
+			target_admit(target, now);
+			abreast++;
+		}
+	}
+	return waiting;
 }
 
 void crew_wait(struct crew *crew, int64_t until)
@@ -186,6 +212,9 @@ void crew_wait(struct crew *crew, int64_t until)
 	polled[0] = (struct pollfd){ .fd = crew->signals, .events = POLLIN };
 	polled[1] = (struct pollfd){ .fd = crew->output, .events = crew->output_waits ? POLLOUT : 0 };
 	until = times_earlier(until, crew->lease_due);
+	crew->now = times_now();
+	if (admit(crew, crew->now))
+		until = times_earlier(until, crew->now + ABREAST_MS * TIMES_MS / 8);
 	for (struct target *target = crew->targets; target; target = target->next) {
 		const bool wanted = waits(target);
 
@@ -193,7 +222,6 @@ void crew_wait(struct crew *crew, int64_t until)
 		polled[at++] = (struct pollfd){ .fd = wanted ? target->client.fd : -1, .events = (short)(POLLIN | (target->client.queued ? POLLOUT : 0)) };
 		polled[at++] = (struct pollfd){ .fd = wanted ? target->process.pidfd : -1, .events = POLLIN };
 	}
-	crew->now = times_now();
 
 	const struct timespec timeout = span(crew->now, until);
 

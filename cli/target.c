@@ -24,18 +24,24 @@
 
 enum { DYING_MS = 500, DYING_LOOK_MS = 2 };
 
-struct target *target_new(const struct process *process, bool named, int64_t now)
+struct target *target_new(const struct process *process, bool named)
 {
 	struct target *target = message_allocate(1, sizeof(*target));
 
 	target->process = *process;
 	target->named = named;
 	target->state = TARGET_WAKING;
-	target->deadline = now + JST_WAKE_TIMEOUT_MS * TIMES_MS;
-	target->again = target->wake = now;
+	target->deadline = target->again = TIMES_NEVER;
 	wire_client_init(&target->client);
 	memcpy(target->title, process->comm, sizeof(process->comm));
 	return target;
+}
+
+void target_admit(struct target *target, int64_t now)
+{
+	target->admitted = now;
+	target->deadline = now + JST_WAKE_TIMEOUT_MS * TIMES_MS;
+	target->again = target->wake = now;
 }
 
 static void unmap(struct target *target)
@@ -264,6 +270,8 @@ static void receive(struct target *target, const struct target_plan *plan, int64
 
 void target_step(struct target *target, const struct target_plan *plan, int64_t now, bool readable)
 {
+	if (!target->admitted)
+		return;
 	if (target->state == TARGET_WAKING)
 		attach_wake(target, now);
 	if (target->client.queued && !wire_client_flush(&target->client))

@@ -58,6 +58,7 @@ struct target {
 	bool status_known;
 	char reason[FIND_REASON];    /* FAILED: why; ENDED: how, "exited with code 1", "killed by SIGKILL" */
 	struct wire_client client;
+	int64_t admitted;            /* WAKING: since when it is called, ns; 0: it is not yet, and has no deadline */
 	int64_t deadline;            /* of the present state; TIMES_NEVER: none */
 	int64_t again;               /* WAKING, DYING: when to look again */
 	int64_t wake;                /* WAKING: when to wake again */
@@ -91,9 +92,10 @@ struct target {
  */
 bool target_site(const struct target *target, jst_ref *ref, struct jst_probe *probe);
 
-
-/* Takes over the process. */
-struct target *target_new(const struct process *process, bool named, int64_t now);
+/* Takes over the process. Nothing is done with it before target_admit(). */
+struct target *target_new(const struct process *process, bool named);
+/* From now on it is called, and has its time to answer. */
+void target_admit(struct target *target, int64_t now);
 void target_free(struct target *target);
 
 /* Does all that can be done now. readable: the socket or the pidfd has something. now: ns. */

@@ -315,7 +315,8 @@ static void not_memory(int socket)
 static struct crew crew;
 static struct options options;
 static struct jst_program *program;
-static pid_t pids[8];
+enum { SILENT = 40 }; /* more than are attached abreast */
+static pid_t pids[SILENT + 1];
 
 static int open_descriptors(void)
 {
@@ -503,6 +504,33 @@ START_TEST(slow_ones_delay_nobody)
 }
 END_TEST
 
+/* Nor do more of them than are attached at a time; each has all of its own time, from its turn on. */
+START_TEST(many_slow_ones_delay_nobody_for_long)
+{
+	struct fake fakes[SILENT + 1];
+	unsigned admitted = 0;
+
+	for (size_t i = 0; i <= SILENT; i++)
+		fakes[i] = (struct fake){ .seals = FAKE_SEALS, .serve = i == SILENT ? honest : NULL };
+	begin(fakes, SILENT + 1, false);
+	for (const struct target *target = crew.targets; target; target = target->next)
+		ck_assert_int_eq(target->deadline, TIMES_NEVER);
+	crew_wait(&crew, times_now());
+	for (const struct target *target = crew.targets; target; target = target->next)
+		admitted += target->admitted != 0;
+	ck_assert_uint_gt(admitted, 0);
+	ck_assert_uint_lt(admitted, SILENT);
+	ck_assert_int_eq(target_at(SILENT)->admitted, 0);
+	ck_assert(reach(SILENT, TARGET_LOADED, 15000));
+	ck_assert_int_gt(target_at(SILENT)->admitted, target_at(0)->admitted);
+	for (size_t i = 0; i < SILENT; i++) {
+		ck_assert(reach(i, TARGET_FAILED, 15000));
+		ck_assert_ptr_nonnull(strstr(target_at(i)->reason, "did not wake up"));
+	}
+	end();
+}
+END_TEST
+
 static struct target *running(const struct fake *fake)
 {
 	begin(fake, 1, false);
@@ -625,6 +653,7 @@ int main(void)
 	tcase_add_loop_test(tests, misbehaving, 0, sizeof(bad) / sizeof(*bad));
 	tcase_add_test(tests, stopped_process);
 	tcase_add_test(tests, slow_ones_delay_nobody);
+	tcase_add_test(tests, many_slow_ones_delay_nobody_for_long);
 	tcase_add_test(tests, lease_lapses);
 	tcase_add_test(tests, killed_while_running);
 	tcase_add_test(tests, stopped_while_running);
