@@ -276,10 +276,12 @@ static enum find_result unreadable(const struct process *process, char reason[FI
 /* Whether the agent's thread has come under a seccomp filter since it began: it might not survive its own next call. */
 static bool is_confined(const struct process *process, int32_t filters)
 {
-	long now = proc_status_number(process->pid, process->agent, "Seccomp_filters", false);
+	char *status = proc_status(process->pid, process->agent);
+	long now = proc_status_value(status, "Seccomp_filters", false);
 
 	if (now < 0)
-		now = proc_status_number(process->pid, process->agent, "Seccomp", false); /* before Linux 5.9 */
+		now = proc_status_value(status, "Seccomp", false); /* before Linux 5.9 */
+	free(status);
 	return now > filters;
 }
 
@@ -343,8 +345,12 @@ static enum find_result look(struct process *process, char reason[FIND_REASON])
 		return unreadable(process, reason);
 	process->start_time = stat.start_time;
 	memcpy(process->comm, stat.comm, sizeof(stat.comm));
-	process->uid = (uid_t)proc_status_number(pid, 0, "Uid", false);
-	process->gid = (gid_t)proc_status_number(pid, 0, "Gid", false);
+
+	char *status = proc_status(pid, 0);
+
+	process->uid = (uid_t)proc_status_value(status, "Uid", false);
+	process->gid = (gid_t)proc_status_value(status, "Gid", false);
+	free(status);
 	read_title(process);
 	if (stat.state == 'Z' || stat.state == 'X')
 		return gone(pid, reason);

@@ -91,19 +91,23 @@ bool proc_stat(pid_t pid, struct proc_stat *stat)
 	return true;
 }
 
-long proc_status_number(pid_t pid, pid_t tid, const char *key, bool last)
+char *proc_status(pid_t pid, pid_t tid)
 {
-	char *text = tid ? proc_read(NULL, "/proc/%d/task/%d/status", (int)pid, (int)tid) : proc_read(NULL, "/proc/%d/status", (int)pid);
+	return tid ? proc_read(NULL, "/proc/%d/task/%d/status", (int)pid, (int)tid) : proc_read(NULL, "/proc/%d/status", (int)pid);
+}
+
+long proc_status_value(const char *text, const char *key, bool last)
+{
 	size_t length = strlen(key);
 	long number = -1;
 
-	if (!text)
-		return -1;
-	for (char *line = text; line; line = strchr(line, '\n')) {
+	for (const char *line = text; line; line = strchr(line, '\n')) {
 		line += *line == '\n';
 		if (strncmp(line, key, length) != 0 || line[length] != ':')
 			continue;
-		for (char *at = line + length + 1, *end; *at != '\n' && *at; at = end) {
+		char *end;
+
+		for (const char *at = line + length + 1; *at != '\n' && *at; at = end) {
 			long value = strtol(at, &end, 10);
 
 			if (end == at)
@@ -116,6 +120,14 @@ long proc_status_number(pid_t pid, pid_t tid, const char *key, bool last)
 		}
 		break;
 	}
+	return number;
+}
+
+long proc_status_number(pid_t pid, pid_t tid, const char *key, bool last)
+{
+	char *text = proc_status(pid, tid);
+	const long number = proc_status_value(text, key, last);
+
 	free(text);
 	return number;
 }

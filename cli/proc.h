@@ -21,7 +21,11 @@ struct proc_stat {
 };
 bool proc_stat(pid_t pid, struct proc_stat *stat);
 
-/* The value of a line of /proc/PID/status ("Tgid", "NSpid": the last number; "Uid", "Gid": the real one, the first). tid 0: of the process. -1: no such line or process. */
+/* The text of /proc/PID/status, or where tid is not 0 of that thread's, to be freed; NULL: errno says why. */
+char *proc_status(pid_t pid, pid_t tid);
+/* The value of a line in it ("Tgid", "NSpid": the last number; "Uid", "Gid": the real one, the first). text NULL, or no such line: -1. */
+long proc_status_value(const char *text, const char *key, bool last);
+/* Both at once, where no other line is wanted; -1 also where there is no such process. */
 long proc_status_number(pid_t pid, pid_t tid, const char *key, bool last);
 
 /* Where a mapping of a memfd whose name begins with JST_MARKER_NAME up to its colon lies. */
