@@ -299,6 +299,94 @@ START_TEST(formats)
 }
 END_TEST
 
+/* Integers are formatted here, and must look as printf() has them: every conversion, set of flags, width and precision. */
+START_TEST(integers_as_in_c)
+{
+	static const int64_t numbers[] = { 0, 1, -1, 9, 10, 99, 100, 101, -100, 255, 4096, 1234567890123, INT64_MAX, INT64_MIN, INT64_MIN + 1 };
+	static const int measures[] = { -1, 0, 1, 2, 7, 19, 20, 25 };
+	enum { NUMBERS = sizeof(numbers) / sizeof(*numbers), MEASURES = sizeof(measures) / sizeof(*measures) };
+
+	for (const char *letter = "diuxXo"; *letter; letter++)
+		for (int set = 0; set < 32; set++)
+			for (int width = 0; width < MEASURES; width++)
+				for (int precision = 0; precision < MEASURES; precision++) {
+					char flags[6] = "", format[32], expected[64];
+					size_t count = 0;
+
+					for (int flag = 0; flag < 5; flag++)
+						if (set >> flag & 1)
+							flags[count++] = "-+ #0"[flag];
+					const struct format_piece piece = conversion(*letter, flags, measures[width], measures[precision]);
+
+					snprintf(format, sizeof(format), "%%%s*.*ll%c", flags, *letter);
+					for (int i = 0; i < NUMBERS; i++) {
+						/* A width of -1 is none; in C it would be the flag -. */
+						snprintf(expected, sizeof(expected), format, measures[width] < 0 ? 0 : measures[width], measures[precision], (long long)numbers[i]);
+						format_one(piece, jst_value_int(numbers[i]), expected);
+					}
+				}
+}
+END_TEST
+
+/* Three digits, and the digits of a double, are found without printf() too, and must be the same. */
+START_TEST(decimals_as_in_c)
+{
+	uint64_t seed = 1;
+
+	for (int i = 0; i < 200000; i++) {
+		char expected[64];
+
+		seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+		/* Many lie in the middle between two results, or close to it. */
+		const double value = i % 3 == 0 ? (double)(seed >> 40) / 200 : i % 3 == 1 ? (double)(seed >> 40) / 1024 : nextafter((double)(seed >> 44) / 200, i % 2 ? 0 : INFINITY);
+
+		if (value < 1.0 || value >= 999)
+			continue;
+		snprintf(expected, sizeof(expected), "%.*fus", value < 9.995 ? 2 : value < 99.95 ? 1 : 0, value * 1000 / 1e3);
+		begin();
+		expect(print_duration(stream, value * 1000), expected);
+		begin();
+		ck_assert_int_gt(print_double(stream, value), 0);
+		fclose(stream);
+		ck_assert(strtod(text, NULL) == value);
+		free(text);
+	}
+}
+END_TEST
+
+/* What is longer than a line's room goes out in pieces, in order. */
+START_TEST(long_lines)
+{
+	enum { LONG = 20000 };
+	static char bytes[LONG];
+
+	for (int i = 0; i < LONG; i++)
+		bytes[i] = i % 7 ? (char)('a' + i % 26) : '\x1b';
+	for (size_t size = 0; size <= LONG; size = size * 2 + 999) {
+		const struct format_piece pieces[] = { conversion('d', "", -1, -1), { .text = (char *)"<", .length = 1 }, conversion('s', "", -1, -1), { .text = (char *)">", .length = 1 } };
+		char *whole;
+		size_t whole_length;
+		FILE *other = open_memstream(&whole, &whole_length);
+
+		fprintf(other, "-7<");
+		for (size_t i = 0; i < size; i++)
+			fprintf(other, bytes[i] == '\x1b' ? "\\x1b" : "%c", bytes[i]);
+		fputc('>', other);
+		fclose(other);
+		begin();
+		format_print(stream, pieces, 4, (struct jst_value[]){ jst_value_int(-7), jst_value_string(bytes, (uint32_t)size) }, NULL, 2, true);
+		expect(-1, whole);
+		free(whole);
+		begin();
+		format_print(stream, pieces, 4, (struct jst_value[]){ jst_value_int(-7), jst_value_string(bytes, (uint32_t)size) }, NULL, 2, false);
+		fclose(stream);
+		ck_assert_uint_eq(length, size + 4);
+		ck_assert_mem_eq(text + 3, bytes, size);
+		free(text);
+	}
+}
+END_TEST
+
 START_TEST(format_pieces)
 {
 	struct format_piece pieces[] = {
@@ -479,6 +567,9 @@ int main(void)
 	tcase_add_test(values_case, any_bytes);
 	tcase_add_test(values_case, json_values);
 	tcase_add_test(format_case, formats);
+	tcase_add_test(format_case, integers_as_in_c);
+	tcase_add_test(format_case, decimals_as_in_c);
+	tcase_add_test(format_case, long_lines);
 	tcase_add_test(format_case, format_pieces);
 	tcase_add_test(output_case, file_output);
 	tcase_add_test(output_case, width);
