@@ -31,6 +31,7 @@ struct specials {
 	void (*execute)(void *context, const struct record *record, const struct record_source *source); /* of the clause that runs */
 	void *context;
 	uint64_t tail;                    /* of the ring, as read */
+	int32_t exit_code;                /* what exit() asked for first; -1: nothing */
 	unsigned char *buffer;            /* of a record */
 	struct jst_field_binding *fields;
 	jst_ref *sites;                   /* one a clause, written as it first runs */
@@ -151,6 +152,7 @@ struct specials *special_new(const struct compiled *compiled, uint32_t budget, u
 	special->compiled = compiled;
 	special->program = program;
 	special->size = minimum;
+	special->exit_code = -1;
 	gethostname(special->hostname, sizeof(special->hostname) - 1);
 
 	/* Untouched pages cost nothing, so it may be as large as a target's. */
@@ -201,6 +203,15 @@ void special_watch(struct specials *special, const struct results *totals, int64
 	special->snapshot = snapshot_new(totals, special->key_size, elapsed, context);
 }
 
+/* In a target no event is seen after exit(). Here END runs yet, and other clauses that were due. */
+static void take_exit_code(struct specials *special)
+{
+	const int32_t code = atomic_exchange_explicit(&special->session.memory.header->exit_code, -1, memory_order_relaxed);
+
+	if (special->exit_code < 0)
+		special->exit_code = code;
+}
+
 void special_run(struct specials *special, uint32_t clause, const char *name, const struct special_event *event,
                  void (*execute)(void *context, const struct record *record, const struct record_source *source), void *context)
 {
@@ -227,6 +238,7 @@ void special_run(struct specials *special, uint32_t clause, const char *name, co
 	special->execute = execute;
 	special->context = context;
 	jst_session_clause(&special->session, &special->runner, &binding, words, clause);
+	take_exit_code(special);
 	drain(special);
 	if (special->snapshot)
 		snapshot_end(special->snapshot);
@@ -250,7 +262,7 @@ void special_tick_name(int64_t period, char name[static 48])
 
 int special_exit_code(const struct specials *special)
 {
-	return atomic_load_explicit(&special->session.memory.header->exit_code, memory_order_relaxed);
+	return special->exit_code;
 }
 
 struct giving {

@@ -145,6 +145,10 @@ START_TEST(exit_code)
 
 	special_run(special, C_EXITS, "tick-1s", NULL, execute, &seen);
 	ck_assert_int_eq(special_exit_code(special), 7);
+	/* END runs all the same, and what was asked for first counts. */
+	special_run(special, C_PRINTS, "END", NULL, execute, &seen);
+	ck_assert_int_eq(seen.count, 2);
+	ck_assert_int_eq(special_exit_code(special), 7);
 }
 END_TEST
 
