@@ -2,8 +2,7 @@
  * How often rings are read: --delay, except that a ring is read before it can be full, and that a short delay is given up bit by bit while nothing comes, since waking up costs more than reading.
  *
  * When a ring will be full is told from how much came since the last reading: the next is due when the fullest will hold a quarter. So a rate that leaves room for it loses nothing, whatever it is, and each wake-up finds
- * something to do. Nothing is known of a process that was just attached, so it is looked at soon, and then each
- * time a little later; that also shows its first event at once.
+ * something to do. Nothing is known of a process that was just attached, so it is looked at soon, and then each time a little later; that also shows its first event at once.
  */
 #ifndef PACE_H
 #define PACE_H
