@@ -18,7 +18,12 @@ LTTNG_UST_TRACEPOINT_EVENT_CLASS(bench, event, LTTNG_UST_TP_ARGS(uint64_t, id, i
 LTTNG_UST_TRACEPOINT_EVENT_INSTANCE(bench, event, bench, off, LTTNG_UST_TP_ARGS(uint64_t, id, int, status))
 LTTNG_UST_TRACEPOINT_EVENT_INSTANCE(bench, event, bench, filter, LTTNG_UST_TP_ARGS(uint64_t, id, int, status))
 LTTNG_UST_TRACEPOINT_EVENT_INSTANCE(bench, event, bench, count, LTTNG_UST_TP_ARGS(uint64_t, id, int, status))
+LTTNG_UST_TRACEPOINT_EVENT_INSTANCE(bench, event, bench, print, LTTNG_UST_TP_ARGS(uint64_t, id, int, status))
 LTTNG_UST_TRACEPOINT_EVENT_INSTANCE(bench, event, bench, request_end, LTTNG_UST_TP_ARGS(uint64_t, id, int, status))
+LTTNG_UST_TRACEPOINT_EVENT_CLASS(bench, by_path, LTTNG_UST_TP_ARGS(const char *, path, int64_t, value),
+				 LTTNG_UST_TP_FIELDS(lttng_ust_field_string(path, path) lttng_ust_field_integer(int64_t, value, value)))
+LTTNG_UST_TRACEPOINT_EVENT_INSTANCE(bench, by_path, bench, sum, LTTNG_UST_TP_ARGS(const char *, path, int64_t, value))
+LTTNG_UST_TRACEPOINT_EVENT_INSTANCE(bench, by_path, bench, hist, LTTNG_UST_TP_ARGS(const char *, path, int64_t, value))
 LTTNG_UST_TRACEPOINT_EVENT(bench, request_start, LTTNG_UST_TP_ARGS(uint64_t, id), LTTNG_UST_TP_FIELDS(lttng_ust_field_integer(uint64_t, id, id)))
 
 #endif

@@ -1,4 +1,6 @@
-# What the benchmarks share: source it.
+# What the benchmarks share: source it. It makes the folder $work, which goes at the end, and ends at exit whatever process was started by start, background or by a tracer's file.
+work=$(mktemp -d) || exit 1
+
 die() {
 	echo "bench: $*" >&2
 	exit 1
@@ -18,4 +20,68 @@ until_true() {
 		[ $SECONDS -ge $limit ] && return 1
 		sleep 0.05
 	done
+}
+
+# ---- what is ended at exit ----
+
+declare -A pid to from tracer events
+at_exit=() # functions
+
+finish() {
+	local p f
+	for p in "${tracer[@]:-}" "${pid[@]:-}"; do
+		[ -n "$p" ] && kill -TERM "$p" 2>/dev/null && wait "$p" 2>/dev/null
+	done
+	for f in "${at_exit[@]:-}"; do
+		[ -n "$f" ] && "$f"
+	done
+	rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+# ---- processes that fire events: see bench.h for what they understand ----
+
+# start NAME PROGRAM…
+start() {
+	local in out name=$1
+	shift
+	mkfifo "$work/$name.in" "$work/$name.out"
+	"$@" <"$work/$name.in" >"$work/$name.out" &
+	pid[$name]=$!
+	exec {in}>"$work/$name.in" {out}<"$work/$name.out"
+	to[$name]=$in from[$name]=$out events[$name]=0
+}
+
+# stop NAME. (The end of its input would not do: processes started later have it open too.)
+stop() {
+	local in=${to[$1]} out=${from[$1]}
+	exec {in}>&- {out}<&-
+	kill -TERM "${pid[$1]}" 2>/dev/null
+	wait "${pid[$1]}" 2>/dev/null
+	rm -f "$work/$1.in" "$work/$1.out"
+	unset "pid[$1]" "to[$1]" "from[$1]" "events[$1]"
+}
+
+# ask NAME COMMAND…: sends it and sets $answer, which may be "error".
+ask() {
+	local name=$1
+	shift
+	echo "$*" >&"${to[$name]}"
+	read -r -t 120 answer <&"${from[$name]}" || die "$name did not answer '$*'"
+}
+
+# run_events NAME WORKLOAD THREADS EVENTS: sets $gross and $net, and counts what was fired.
+run_events() {
+	local fired
+	ask "$1" run "$2" "$3" "$4"
+	[ "$answer" != error ] || die "$1 does not understand 'run $2 $3 $4'"
+	read -r gross net fired <<<"$answer"
+	events[$1]=$((events[$1] + ${fired:-$(($3 * $4))}))
+}
+
+# knows NAME WORKLOAD: whether the program has the workload.
+knows() {
+	ask "$1" wait "$2" off
+	[ "$answer" != error ]
 }
