@@ -1,5 +1,8 @@
 # The benchmark: one small program a tracer, with the same event loops, and a driver; and one of the package for Node.js, where that is.
 bench-programs := $(addprefix $(B)/tests/bench/,bench_jstrace bench_ideal)
+ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
+bench-programs += $(addprefix $(B)/tests/bench/,bench_sdt1 bench_sdt5)
+endif
 bench-flags := -std=gnu11 -D_GNU_SOURCE -pthread -O2 -g
 
 $(B)/tests/bench/bench_jstrace: tests/bench/bench_jstrace.c tests/bench/bench.h libjstrace/jstrace.h $(B)/libjstrace.a
@@ -10,6 +13,10 @@ $(B)/tests/bench/bench_ideal: tests/bench/bench_ideal.c tests/bench/bench.h
 	$(say) LD $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(bench-flags) $(warnings) $(LDFLAGS) -o $@ $<
+$(B)/tests/bench/bench_sdt%: tests/bench/bench_sdt.c tests/bench/bench.h
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(bench-flags) $(warnings) -DNOP_BYTES=$* $(LDFLAGS) -o $@ $<
 # LTTng's headers are not clean under our warnings.
 $(B)/tests/bench/bench_lttng: tests/bench/bench_lttng.c tests/bench/bench_lttng.h tests/bench/bench.h
 	$(say) LD $@

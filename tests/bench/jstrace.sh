@@ -36,9 +36,10 @@ member() {
 	awk -v name="\"$2\":" '/"type": ?"aggregation"/ { i = index($0, name); if (i) { rest = substr($0, i + length(name)); sum += rest + 0 } } END { printf "%d", sum }' "$1"
 }
 
-# detach NAME WORKLOAD: ends the CLI, and checks that every event was counted. Only records that print had no room for may be missing, if they were counted as dropped: then that is noted.
+# detach NAME WORKLOAD: ends the CLI, sets $lost, and checks that every event was counted. Only records that print had no room for may be missing, if they were counted as dropped: then that is noted.
 detach() {
-	local name=$1 workload=$2 lost=0 got want=${events[$1]} code
+	lost=0
+	local name=$1 workload=$2 got want=${events[$1]} code
 	kill -INT "${tracer[$name]}"
 	wait "${tracer[$name]}"
 	code=$?
@@ -46,7 +47,7 @@ detach() {
 	[ "$code" = 0 ] || die "jstrace on '$workload' ended with $code: $(cat "$work/$name.err")"
 	if [ "$workload" = print ]; then
 		lost=$(sed -n "s/.*records dropped: \\([0-9]*\\).*/\\1/p" "$work/$name.err")
-		[ -z "$lost" ] || note "of $want records of $name, $lost found a full ring: its figures are too low"
+		[ -z "$lost" ] || note "$lost of $want records of $name found a full ring"
 	elif [ -s "$work/$name.err" ]; then
 		die "jstrace on '$workload' said: $(cat "$work/$name.err")"
 	fi

@@ -85,3 +85,37 @@ knows() {
 	ask "$1" wait "$2" off
 	[ "$answer" != error ]
 }
+
+# Ends all processes that fire events, and what traces them.
+end_processes() {
+	local name
+	for name in "${!tracer[@]}"; do
+		kill -TERM "${tracer[$name]}" 2>/dev/null
+		wait "${tracer[$name]}" 2>/dev/null
+		unset "tracer[$name]"
+	done
+	for name in "${!pid[@]}"; do
+		stop "$name"
+	done
+}
+
+# ---- results ----
+
+# sample ROW VARIANT ROUND VALUE; point CURVE VARIANT X ROUND VALUE: what was measured, once.
+sample() { echo "$*" >>"$work/samples"; }
+point() { echo "$*" >>"$work/points"; }
+# drop_samples VARIANT: they proved wrong.
+drop_samples() { sed -i "/^[^ ]* $1 /d" "$work/samples"; }
+
+say() { echo "bench: $*"; }
+
+# cpu_ns PID: CPU time of a process's threads that live.
+cpu_ns() {
+	cat "/proc/$1/task"/*/schedstat | awk '{ sum += $1 } END { printf "%d", sum }'
+}
+
+# now_us: the clock, in µs.
+now_us() {
+	local t=${EPOCHREALTIME/[.,]/}
+	echo "$t"
+}
