@@ -1,1 +1,53 @@
-idle_section() { :; }
+# What it costs to have a tracer's library linked while nobody traces. Source it after attach.sh.
+
+# idle_program VARIANT
+idle_program() {
+	case $1 in
+	jstrace) echo "$build/tests/bench/bench_idle" ;;
+	*) echo "$build/tests/bench/bench_idle_$1" ;;
+	esac
+}
+
+# above ROW VARIANT ROUND VALUE BASE: what a variant has more than a program without.
+above() { sample "$1" "$2" "$3" "$(awk -v a="$4" -v b="$5" 'BEGIN { print a - b }')"; }
+
+idle_section() {
+	local round variant variants=(without jstrace) program rss threads value base cpu m g f
+	start_sessiond && variants+=(lttng)
+	say "linked and idle: $rounds rounds"
+	local -A memory
+	local waiting=()
+	for ((round = 1; round <= rounds; round++)); do
+		for variant in "${variants[@]}"; do
+			program=$(idle_program "$variant")
+			read -r rss threads < <("$program" memory)
+			read -r value cpu < <("$build/tests/bench/bench_command" 1 "$program")
+			[ -n "${value:-}" ] && [ -n "${threads:-}" ] || die "$program failed"
+			if [ "$variant" = without ]; then
+				memory[rss]=$rss memory[threads]=$threads base=$value
+			else
+				above rss "$variant" $round "$rss" "${memory[rss]}"
+				above threads "$variant" $round "$threads" "${memory[threads]}"
+				above start "$variant" $round "$value" "$base"
+			fi
+		done
+	done
+	for ((round = 1; round <= few; round++)); do
+		for variant in "${variants[@]}"; do
+			read -r m g f < <("$(idle_program "$variant")" cost)
+			sample malloc "$variant" $round "$m"
+			sample getc "$variant" $round "$g"
+			sample fork "$variant" $round "$f"
+		done
+	done
+	local ms=${quick:+2000}
+	ms=${ms:-5000}
+	for variant in "${variants[@]:1}"; do
+		"$(idle_program "$variant")" wait "$ms" >"$work/wakeups.$variant" &
+		waiting+=($!)
+	done
+	wait "${waiting[@]}"
+	for variant in "${variants[@]:1}"; do
+		sample wakeups "$variant" 1 "$(awk -v ms="$ms" '{ print $1 * 1000 / ms }' "$work/wakeups.$variant")"
+	done
+}

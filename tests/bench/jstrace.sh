@@ -18,14 +18,14 @@ for clause in 1 2 3 4 5 6 7 8 9; do
 done
 jstrace_workloads='filter count sum hist print pair cross ten glob keys'
 
-# attach NAME WORKLOAD BUILD: BUILD's jstrace to the process NAME with the workload's script. Results go to $work/NAME.json or, of print, $work/NAME.text.
+# attach NAME WORKLOAD BUILD [OPTION…]: BUILD's jstrace to the process NAME with the workload's script. Results go to $work/NAME.json or, of print, $work/NAME.text.
 attach() {
 	local name=$1 options=(--format json -o "$work/$1.json")
 	case $2 in
 	print) options=(-o "$work/$1.text") ;;
 	keys) options+=(--memory=1GiB) ;;
 	esac
-	"$3/jstrace" "${options[@]}" -e "${script[$2]}" -p "${pid[$name]}" >"$work/$name.stdout" 2>"$work/$name.err" &
+	"$3/jstrace" "${options[@]}" "${@:4}" -e "${script[$2]}" -p "${pid[$name]}" >"$work/$name.stdout" 2>"$work/$name.err" &
 	tracer[$name]=$!
 	ask "$name" wait "$2" on
 	[ "$answer" = ok ] || die "jstrace did not enable the probes of '$2': $(cat "$work/$name.err")"
