@@ -34,7 +34,7 @@ interrupt_ms() {
 script_of() {
 	awk -v lines="$1" 'BEGIN {
 		for (i = 1; n + 5 <= lines; i++) {
-			printf "request:end /status >= %d && id != %d/ {\n\tlet ms = (now - start[id]) / 1ms;\n\t@slow%d[status] = count();\n\t@total%d = sum(ms);\n}\n", 400 + i % 100, i, i, i
+			printf "request:end /status >= %d && id != %d/ {\n\t$ms = (now - start[id]) / 1ms;\n\t@slow%d[status] = count();\n\t@total%d = sum($ms);\n}\n", 400 + i % 100, i, i, i
 			n += 5
 		}
 	}'

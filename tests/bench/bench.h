@@ -29,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { IN_FLIGHT = 4096, THREADS_MAX = 512, SITES = 8, MANY_SITES = 1000, PATHS = 200, ORDER = 1024, SUM_EACH = 512, WARM_UP = 2 * IN_FLIGHT, PACE_BURST = 500, PRINT_BURST = 2000, PRINT_PAUSE_MS = 25 };
+enum { IN_FLIGHT = 4096, ALL_IN_FLIGHT = 8 * IN_FLIGHT, THREADS_MAX = 512, SPINNERS = 8, SITES = 8, MANY_SITES = 1000, PATHS = 200, ORDER = 1024, SUM_EACH = 512, WARM_UP = 2 * IN_FLIGHT, PACE_BURST = 500, PRINT_BURST = 2000, PRINT_PAUSE_MS = 25 };
 
 /* What all tracers have. */
 #define BENCH_COMMON_WORKLOADS(X) \
@@ -74,7 +74,7 @@ static bool enabled(enum workload workload);
 static const int bench_statuses[8] = {200, 201, 204, 301, 304, 400, 404, 500};
 static char bench_paths[PATHS][32];
 static const char *bench_order[ORDER]; /* of paths */
-static uint64_t bench_key_count = 10;
+static uint64_t bench_key_count = 10, bench_in_flight = IN_FLIGHT;
 
 /* Keeps the compiler from seeing through a loop: what a baseline does in place of a probe. */
 #define NOTHING(id, status) __asm__ volatile("" ::"r"(id), "r"(status))
@@ -139,11 +139,11 @@ BENCH_LOOP(glob_base, MANY_SITES, ALL_SITES)
 #define bench_count_base bench_single_base
 #define bench_print_base bench_single_base
 
-/* Half of the events are starts, half are ends of what started IN_FLIGHT ids before. */
+/* Half of the events are starts, half are ends of what started IN_FLIGHT ids before; fewer where many threads would have too many in flight together. */
 #define BENCH_PAIR(name, start, end)                                                                                                               \
 	__attribute__((noinline)) static void bench_##name(uint64_t first, uint64_t events)                                                            \
 	{                                                                                                                                              \
-		uint64_t pairs = events / 2, id = first, last = first + pairs, in_flight = pairs < IN_FLIGHT ? pairs : IN_FLIGHT;                      \
+		uint64_t pairs = events / 2, id = first, last = first + pairs, in_flight = pairs < bench_in_flight ? pairs : bench_in_flight;          \
 		for (; id < first + in_flight; id++) {                                                                                                 \
 			start(id);                                                                                                                     \
 		}                                                                                                                                      \
@@ -168,8 +168,9 @@ static const struct {
 	void (*with)(uint64_t first, uint64_t events), (*base)(uint64_t first, uint64_t events);
 } bench_loops[WORKLOADS] = { BENCH_WORKLOADS(BENCH_ROW) };
 
-/* Where all threads of a run meet. */
+/* Where all threads of a run meet: a few spin, which disturbs the caches least; many sleep. */
 struct bench_meeting {
+	pthread_barrier_t barrier;
 	_Atomic unsigned arrived;
 	unsigned threads;
 };
@@ -195,6 +196,10 @@ static double bench_clock(clockid_t clock)
 /* Waits until all threads of the run have come as often as this one. There may be more threads than CPUs. */
 static void bench_meet(struct bench_thread *t)
 {
+	if (t->meeting->threads > SPINNERS) {
+		pthread_barrier_wait(&t->meeting->barrier);
+		return;
+	}
 	t->turns++;
 	atomic_fetch_add(&t->meeting->arrived, 1);
 	for (unsigned spins = 0; atomic_load(&t->meeting->arrived) < t->turns * t->meeting->threads; spins++) {
@@ -311,9 +316,12 @@ static bool bench_run(enum workload workload, unsigned threads, uint64_t events)
 #endif
 	if (!threads || threads > THREADS_MAX || !events || (workload == CROSS && threads % 2))
 		return false;
+	bench_in_flight = threads * IN_FLIGHT > ALL_IN_FLIGHT ? ALL_IN_FLIGHT / threads : IN_FLIGHT;
 	const uint64_t most = workload == PRINT ? PRINT_BURST : WARM_UP, warm_up = events < most ? 0 : most - most % (multiple == 2 ? MANY_SITES : multiple);
 	static struct bench_thread thread[THREADS_MAX];
 	struct bench_meeting meeting = {.threads = threads};
+	if (pthread_barrier_init(&meeting.barrier, NULL, threads))
+		return false;
 	double gross = 0, base = 0;
 	for (unsigned i = 0; i < threads; i++) {
 		struct bench_thread *t = &thread[i];
@@ -335,6 +343,7 @@ static bool bench_run(enum workload workload, unsigned threads, uint64_t events)
 		gross += thread[i].gross / threads;
 		base += thread[i].base / threads;
 	}
+	pthread_barrier_destroy(&meeting.barrier);
 	printf("%.4f %.4f %llu\n", gross, gross - base, (unsigned long long)(threads * (warm_up + events)));
 	return true;
 }

@@ -39,7 +39,7 @@ grow_threads() {
 	start jstrace-threads "$build/tests/bench/bench_jstrace"
 	attach jstrace-threads "$1" "$build"
 	for threads in 1 2 4 16 64 256 512; do
-		n=$((threads > 16 ? 20000 : 100000))
+		n=$((threads > 16 ? 1600000 / threads : 100000))
 		for ((round = 0; round <= slow_rounds; round++)); do
 			curve_events "threads-$1" $threads "$1" $threads $n $round ideal-threads jstrace-threads
 		done
@@ -53,7 +53,7 @@ grow_clauses() {
 	local clauses round file=$work/clauses.jst
 	say "clauses"
 	for clauses in 1 10 100 1000; do
-		awk -v n=$clauses 'BEGIN { for (i = 1; i <= n; i++) printf "bench:ten < @n%d[status] = count() >\n", i }' >"$file"
+		awk -v n=$clauses 'BEGIN { for (i = 1; i <= n; i++) printf "bench:ten < @n[status] = count() >\n" }' >"$file"
 		start jstrace-clauses "$build/tests/bench/bench_jstrace"
 		"$build/jstrace" --format json -o "$work/clauses.json" "$file" -p "${pid[jstrace-clauses]}" 2>"$work/jstrace-clauses.err" &
 		tracer[jstrace-clauses]=$!
@@ -69,21 +69,21 @@ grow_clauses() {
 	done
 }
 
-# command_points CURVE X ROUNDS COMMAND…: sets also $wall, of the last.
+# command_points CURVE X ROUNDS COMMAND…: sets also $wall and $cpu, of the last.
 command_points() {
-	local curve=$1 x=$2 n=$3 round=0 time cpu
+	local curve=$1 x=$2 n=$3 round=0 time time_cpu
 	shift 3
-	while read -r time cpu; do
+	while read -r time time_cpu; do
 		round=$((round + 1))
 		point "$curve" jstrace "$x" $round "$time"
-		wall=$time
+		wall=$time cpu=$time_cpu
 	done < <("$build/tests/bench/bench_command" "$n" "$@" 2>"$work/command.err")
 	[ $round = "$n" ] || die "$(cat "$work/command.err")"
 }
 
 # Also the rows of 100,000 sites. All sizes once a round, since what is told is the difference.
 grow_sites() {
-	local sites round few_ms few_first
+	local sites round few_ms few_cpu few_first
 	say "sites"
 	for ((round = 1; round <= few; round++)); do
 		for sites in 10 100 1000 10000 100000; do
@@ -92,11 +92,12 @@ grow_sites() {
 			point sites-attach jstrace $sites $round "$first_ms"
 			command_points sites-start $sites 1 "$build/tests/bench/sites_$sites"
 			case $sites in
-			10) few_ms=$wall few_first=$first_ms ;;
+			10) few_ms=$wall few_cpu=$cpu few_first=$first_ms ;;
 			100000)
 				sample attach-100000 jstrace $round "$first_ms"
 				above sites-100000 jstrace $round "$first_ms" "$few_first"
 				above register jstrace $round "$wall" "$few_ms"
+				above register-cpu jstrace $round "$cpu" "$few_cpu"
 				;;
 			esac
 		done

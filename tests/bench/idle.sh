@@ -12,7 +12,7 @@ idle_program() {
 above() { sample "$1" "$2" "$3" "$(awk -v a="$4" -v b="$5" 'BEGIN { print a - b }')"; }
 
 idle_section() {
-	local round variant variants=(without jstrace) program rss threads value base cpu m g f
+	local round variant variants=(without jstrace) program rss threads value cpu base base_cpu m g f
 	start_sessiond && variants+=(lttng)
 	say "linked and idle: $rounds rounds"
 	local -A memory
@@ -24,11 +24,12 @@ idle_section() {
 			read -r value cpu < <("$build/tests/bench/bench_command" 1 "$program")
 			[ -n "${value:-}" ] && [ -n "${threads:-}" ] || die "$program failed"
 			if [ "$variant" = without ]; then
-				memory[rss]=$rss memory[threads]=$threads base=$value
+				memory[rss]=$rss memory[threads]=$threads base=$value base_cpu=$cpu
 			else
 				above rss "$variant" $round "$rss" "${memory[rss]}"
 				above threads "$variant" $round "$threads" "${memory[threads]}"
 				above start "$variant" $round "$value" "$base"
+				above start-cpu "$variant" $round "$cpu" "$base_cpu"
 			fi
 		done
 	done
