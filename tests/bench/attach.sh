@@ -1,10 +1,14 @@
 # What the CLI takes: to attach, to watch, to detach, to compile. Source it after jstrace.sh.
 
-# attach_once PROGRAM PROCESSES: sets first_ms, off_ms, exit_ms and cpu_ms, and checks that one event of each process was counted.
+# attach_once PROGRAM PROCESSES: sets first_ms, off_ms, exit_ms and cpu_ms, and checks that one event of each process was counted. False, and a note: not all were traced.
 attach_once() {
 	local got
+	first_ms="" cpu_ms=""
 	read -r first_ms off_ms exit_ms cpu_ms < <("$1" "$2" "$build/jstrace" --format json -o "$work/attach.json" -e 'bench:first < @n = count() >' 2>"$work/attach.err")
-	[ -n "${cpu_ms:-}" ] || die "attaching to $2 processes failed: $(cat "$work/attach.err")"
+	if [ -z "$cpu_ms" ]; then
+		note "${1##*/} with $2 processes could not be traced: $(head -n 1 "$work/attach.err")"
+		return 1
+	fi
 	got=$(member "$work/attach.json" value)
 	[ "$got" = "$2" ] || die "jstrace counted $got instead of $2 events: $(cat "$work/attach.err")"
 }
@@ -62,7 +66,7 @@ attach_section() {
 	local round
 	say "the CLI: $few rounds"
 	for ((round = 0; round <= few * 2; round++)); do
-		attach_once "$build/tests/bench/bench_attach" 1
+		attach_once "$build/tests/bench/bench_attach" 1 || continue
 		[ $round = 0 ] && continue
 		sample first jstrace $round "$first_ms"
 		sample exit jstrace $round "$exit_ms"

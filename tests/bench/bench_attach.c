@@ -78,16 +78,17 @@ __attribute__((noreturn)) static void be_target(struct shared *shared)
 
 static void fail(const char *what)
 {
-	fprintf(stderr, "bench_attach: %s: %s\n", what, errno ? strerror(errno) : "too late");
+	fprintf(stderr, "bench_attach: %s: %s\n", what, errno ? strerror(errno) : "the CLI gave up, or took a minute");
 	exit(1);
 }
 
-static void wait_until(_Atomic unsigned *counter, unsigned all, const char *what)
+/* cli: if it ends meanwhile it was in vain; 0: none yet. */
+static void wait_until(_Atomic unsigned *counter, unsigned all, pid_t cli, const char *what)
 {
 	const int64_t limit = now() + DEADLINE_S * 1000000000LL;
 	errno = 0;
 	while (atomic_load(counter) < all) {
-		if (now() > limit)
+		if (now() > limit || (cli && waitpid(cli, NULL, WNOHANG) == cli))
 			fail(what);
 		rest(100000);
 	}
@@ -123,9 +124,9 @@ int main(int count, char **arguments)
 	struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, SHARED_FD, 0);
 	if (shared == MAP_FAILED)
 		fail("preparing");
-	shared->pause_ns = processes == 1 ? 0 : processes < 50 ? 1000000 : processes * 20000L;
+	shared->pause_ns = processes == 1 ? 0 : processes < 50 ? 1000000 : processes * 200000L;
 	char *list = start_targets(arguments[0], processes);
-	wait_until(&shared->ready, processes, "targets are not ready");
+	wait_until(&shared->ready, processes, 0, "targets are not ready");
 
 	/* -p in front of the CLI's other arguments. */
 	char **cli = calloc((size_t)count + 3, sizeof(*cli));
@@ -139,7 +140,7 @@ int main(int count, char **arguments)
 	const int64_t begin = now();
 	if ((errno = posix_spawn(&pid, cli[0], NULL, NULL, cli, environ)))
 		fail(cli[0]);
-	wait_until(&shared->on, processes, "not all targets are traced");
+	wait_until(&shared->on, processes, pid, "not all targets are traced");
 	rest(20000000); /* a session that lives */
 	const int64_t interrupt = now();
 	kill(pid, SIGINT);
@@ -148,7 +149,7 @@ int main(int count, char **arguments)
 	if (wait4(pid, &status, 0, &usage) != pid || status)
 		fail("the CLI did not end well");
 	const int64_t end = now();
-	wait_until(&shared->off, processes, "not all targets were let go");
+	wait_until(&shared->off, processes, 0, "not all targets were let go");
 	const double cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e3 + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e3;
 	printf("%.3f %.3f %.3f %.3f\n", (double)(atomic_load(&shared->last_on) - begin) / 1e6, (double)(atomic_load(&shared->last_off) - interrupt) / 1e6, (double)(end - interrupt) / 1e6, cpu);
 	free(list);
