@@ -107,7 +107,7 @@ point() { echo "$*" >>"$work/points"; }
 # drop_samples VARIANT: they proved wrong.
 drop_samples() { sed -i "/^[^ ]* $1 /d" "$work/samples"; }
 
-say() { echo "bench: $*"; }
+say() { echo "bench: $* (after $SECONDS s)"; }
 
 # cpu_ns PID: CPU time of a process's threads that live.
 cpu_ns() {
