@@ -51,6 +51,7 @@ need_check() {
 need_bench() {
 	need_build
 	need gawk has awk
+	need nodejs has node
 	need binutils has readelf
 }
 # What bench compares with: it does without what cannot be had.

@@ -14,7 +14,7 @@ declare -A script=(
 )
 script[cross]=${script[pair]}
 for clause in 1 2 3 4 5 6 7 8 9; do
-	script[ten]+=" bench:ten < @n$clause[status] = count() >"
+	script[ten]+=" bench:ten < @n${clause}[status] = count() >"
 done
 jstrace_workloads='filter count sum hist print pair cross ten glob keys'
 
