@@ -109,6 +109,7 @@ events_section() {
 	say "an event's cost: $rounds rounds"
 	for ((round = 0; round <= rounds; round++)); do
 		one_round "$round"
+		late "$round" "$rounds" "$events_limit" && break
 	done
 	for workload in $jstrace_workloads; do
 		[ -z "${tracer[jstrace-$workload]:-}" ] || detach "jstrace-$workload" "$workload"

@@ -139,6 +139,7 @@ grow_slots() {
 
 growth_section() {
 	local slow_rounds=$(((few + 1) / 2))
+	[ $SECONDS -lt "$idle_limit" ] || slow_rounds=1
 	grow_keys
 	grow_threads count
 	grow_threads pair

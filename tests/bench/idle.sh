@@ -32,6 +32,7 @@ idle_section() {
 				above start-cpu "$variant" $round "$cpu" "$base_cpu"
 			fi
 		done
+		late $round "$rounds" "$idle_limit" && break
 	done
 	for ((round = 1; round <= few; round++)); do
 		for variant in "${variants[@]}"; do
@@ -40,6 +41,7 @@ idle_section() {
 			sample getc "$variant" $round "$g"
 			sample fork "$variant" $round "$f"
 		done
+		late $round "$few" "$idle_limit" && break
 	done
 	local ms=${quick:+2000}
 	ms=${ms:-5000}

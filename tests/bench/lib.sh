@@ -119,3 +119,9 @@ now_us() {
 	local t=${EPOCHREALTIME/[.,]/}
 	echo "$t"
 }
+
+# late ROUND ROUNDS SECONDS: whether to leave it at ROUND of ROUNDS rounds, three at least, since the benchmark has run for so many seconds: a busy machine would take too long.
+late() {
+	[ "$1" -ge 3 ] && [ "$1" -lt "$2" ] && [ $SECONDS -gt "$3" ] || return 1
+	note "the machine is slow or busy: $1 of $2 rounds had to do"
+}
