@@ -70,7 +70,7 @@ function curve({ title, x: xName, y: yName, series }) {
 	}
 	parts.push(text(left + width, top + height + 32, xName, { 'text-anchor': 'end' }), text(left + 4, top + 10, yName));
 	const fitted = series.map((s) => `<span style="color:${colour[s.variant]}">${escape(variants[s.variant])}</span>: N<sup>${s.exponent === null ? '?' : s.exponent.toFixed(2)}</sup>, upper half N<sup>${s.exponent_above === null ? '?' : s.exponent_above.toFixed(2)}</sup>`).join(' · ');
-	return element('figure', {}, element('figcaption', {}, `<b>${escape(title)}</b><br>${fitted}`) + element('svg', { viewBox: `0 0 ${left + width + 20} ${top + height + 40}`, role: 'img' }, parts.join('')));
+	return element('figure', {}, element('figcaption', {}, `<b>${escape(title)}</b><br>${fitted}`) + element('svg', { viewBox: `0 0 ${left + width + 45} ${top + height + 40}`, role: 'img' }, parts.join('')));
 }
 
 // ---- the page ----

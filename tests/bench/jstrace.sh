@@ -47,7 +47,7 @@ detach() {
 	[ "$code" = 0 ] || die "jstrace on '$workload' ended with $code: $(cat "$work/$name.err")"
 	if [ "$workload" = print ]; then
 		lost=$(sed -n "s/.*records dropped: \\([0-9]*\\).*/\\1/p" "$work/$name.err")
-		[ -z "$lost" ] || note "$lost of $want records of $name found a full ring"
+		[ -z "$lost" ] || note "$lost of $want records of $name found a full ring, and were counted as dropped"
 	elif [ -s "$work/$name.err" ]; then
 		die "jstrace on '$workload' said: $(cat "$work/$name.err")"
 	fi
