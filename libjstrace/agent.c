@@ -4,29 +4,25 @@
  * It blocks every signal but libc's internal ones (with those blocked, setresuid() would wait for ever), has a descriptor table of its own, so that the program may close and reuse all it likes, and touches no
  * signal's disposition. A SIGUSR2 in its own pending set is the CLI's; one that is pending for the process is the program's and is left alone.
  *
+ * It is a thread that libc knows nothing of (raw_thread.h) where it can be, else one of libc's. So everything that it reaches makes its system calls by itself (raw.h), and uses of libc what raw_thread.h says.
+ *
  * fork(): the child handler only starts a thread; that does the rest in the child. A child made otherwise has no agent, and its probes find no session (process.h).
  */
 #include "agent.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <link.h>
-#include <linux/futex.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
+#include <sys/resource.h>
 
 #include "install.h"
 #include "jstrace.h"
 #include "marker.h"
 #include "raw.h"
+#include "raw_thread.h"
 #include "sample.h"
 #include "serve.h"
 #include "sites.h"
@@ -51,14 +47,17 @@
 #endif
 
 enum {
-	STACK_SIZE = 256 << 10, /* of addresses; what is not used is never touched */
+	STACK_SIZE = 256 << 10, /* of a thread of libc's: addresses; what is not used is never touched */
 	PAGE = 64 << 10,        /* the largest there is */
 	LOOK_MS = 100,          /* how often the pending set is looked at while sessions are served */
+	NEWBORN_NS = 2000000,   /* what a child has time for until it is taken for one that stays */
 };
 
 enum agent_state { AGENT_NONE, AGENT_RUNNING, AGENT_ENDED };
 
 static _Atomic int state;       /* enum agent_state */
+static int32_t state_pid;       /* the process that state is about: a child made without our handler has its parent's */
+static bool raw;                /* the agent is not a thread of libc's */
 static _Atomic bool stop;       /* jstrace_disable() */
 static struct jst_marker *_Atomic marker;
 static size_t local_size;       /* bytes that libc takes from each thread's stack for thread-local storage */
@@ -69,12 +68,14 @@ static __thread bool fork_inside __attribute__((tls_model("initial-exec")));
 /* A table that nobody else can reach. False: not to be had, and the program runs untraced. */
 static bool own_descriptors(void)
 {
-	if (syscall(SYS_close_range, 0U, ~0U, CLOSE_RANGE_UNSHARE) < 0) {
-		const long most = sysconf(_SC_OPEN_MAX);
+	/* Nothing is copied: all of it is to be closed. */
+	if (jst_raw_call(SYS_close_range, 0, (long)~0U, CLOSE_RANGE_UNSHARE, 0, 0, 0) < 0) {
+		struct rlimit64 limit = { 0, 0 };
 
-		if (unshare(CLONE_FILES) < 0)
+		if (jst_raw_call(SYS_unshare, CLONE_FILES, 0, 0, 0, 0, 0) < 0)
 			return false;
-		for (int fd = 0; fd < (most > 0 && most < 65536 ? most : 65536); fd++)
+		jst_raw_call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit, 0, 0);
+		for (int fd = 0; fd < (limit.rlim_cur && limit.rlim_cur < 65536 ? (int)limit.rlim_cur : 65536); fd++)
 			jst_raw_close(fd);
 	}
 	/* Whatever writes to 0, 1 or 2 must not write into a socket of ours. */
@@ -84,25 +85,27 @@ static bool own_descriptors(void)
 	return true;
 }
 
+/* For good, in this thread alone. A thread of libc's keeps what it has: where a process gives up privileges, libc has every thread do the same, and ends a process of which one cannot. */
+static void drop_privileges(void)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0, 0, 0 } };
+
+	jst_raw_call(SYS_capset, (long)&head, (long)none, 0, 0, 0, 0);
+	jst_raw_call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0);
+}
+
 /* Takes the CLI's signal, if there is one. */
 static bool rung(void)
 {
 	const struct timespec now = { 0, 0 };
+	const uint64_t set = UINT64_C(1) << (SIGUSR2 - 1);
 	siginfo_t info;
-	sigset_t set;
 
 	if (!jst_sample_pending(SIGUSR2))
 		return false;
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR2);
 	/* Takes from the thread's own set before the process's. */
-	return sigtimedwait(&set, &info, &now) == SIGUSR2 && info.si_code == SI_QUEUE && info.si_value.sival_int == JST_WAKE_MAGIC;
-}
-
-static void sleep_on_doorbell(struct jst_marker *own)
-{
-	/* Returns at once, or early, whenever it likes: the pending set decides. */
-	syscall(SYS_futex, &own->doorbell, FUTEX_WAIT, 0, NULL, NULL, 0);
+	return jst_raw_call(SYS_rt_sigtimedwait, (long)&set, (long)&info, (long)&now, sizeof(set), 0, 0) == SIGUSR2 && info.si_code == SI_QUEUE && info.si_value.sival_int == JST_WAKE_MAGIC;
 }
 
 static void loop(struct jst_marker *own, struct jst_clock *clock)
@@ -115,19 +118,23 @@ static void loop(struct jst_marker *own, struct jst_clock *clock)
 		if (serve)
 			jst_serve_step(&serve, LOOK_MS);
 		else
-			sleep_on_doorbell(own);
+			jst_raw_wait(&own->doorbell, 0, -1); /* returns at once, or early, whenever it likes: the pending set decides */
 	}
 	jst_serve_end(&serve);
 	atomic_store_explicit(&own->state, JST_MARKER_DISABLED, memory_order_release);
 }
 
-static void *agent(void *argument)
+static void agent(void)
 {
 	struct jst_clock clock;
 
-	(void)argument;
-	atomic_store_explicit(&jst_process->pid, getpid(), memory_order_relaxed); /* in a child it was wiped */
-	prctl(PR_SET_NAME, JST_AGENT_COMM);
+	atomic_store_explicit(&jst_process->pid, jst_raw_pid(), memory_order_relaxed); /* in a child it was wiped */
+	jst_raw_call(SYS_prctl, PR_SET_NAME, (long)JST_AGENT_COMM, 0, 0, 0, 0);
+	if (raw)
+		drop_privileges();
+	/* Most children end at once, or exec: they need not wait for what is begun here. One whose probes are still on for its parent's sessions does. */
+	if (child && !jst_install_inherits())
+		jst_raw_sleep(NEWBORN_NS);
 	if (child) {
 		jst_install_inherited(!child_inside);
 		jst_sites_lock();
@@ -143,49 +150,55 @@ static void *agent(void *argument)
 		loop(own, &clock);
 	}
 	atomic_store_explicit(&state, AGENT_ENDED, memory_order_release);
-	return NULL;
 }
 
-/* All signals but those that libc keeps for itself, below SIGRTMIN. The kernel's call, since libc's own would leave some out. */
+static void *agent_of_libc(void *argument)
+{
+	agent();
+	return argument;
+}
+
+/* All signals but those that libc keeps for itself, below SIGRTMIN. */
 static void block_signals(uint64_t *old)
 {
 	uint64_t mask = ~UINT64_C(0);
 
 	for (int signal = 32; signal < SIGRTMIN; signal++)
 		mask &= ~(UINT64_C(1) << (signal - 1));
-	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &mask, old, sizeof(mask));
+	jst_raw_mask(SIG_BLOCK, &mask, old);
 }
 
-static int add_thread_local(struct dl_phdr_info *object, size_t size, void *sum)
-{
-	(void)size;
-	for (int i = 0; i < object->dlpi_phnum; i++)
-		if (object->dlpi_phdr[i].p_type == PT_TLS)
-			*(size_t *)sum += object->dlpi_phdr[i].p_memsz + object->dlpi_phdr[i].p_align;
-	return 0;
-}
-
-static void start(void)
+static bool start_of_libc(void)
 {
 	pthread_attr_t attributes;
 	pthread_t thread;
-	uint64_t old;
 	int error = EAGAIN;
 
-	atomic_store_explicit(&state, AGENT_RUNNING, memory_order_relaxed);
-	block_signals(&old);
 	/* libc refuses a stack that its own needs exceed, and is content with one of which they leave next to nothing: what is known of them comes on top, and for what is not there is a second try. */
 	for (size_t size = STACK_SIZE; error && size <= 16 * STACK_SIZE; size *= 4) {
 		if (pthread_attr_init(&attributes))
 			break;
 		pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 		pthread_attr_setstacksize(&attributes, (size + local_size + PAGE - 1) & ~(size_t)(PAGE - 1));
-		error = pthread_create(&thread, &attributes, agent, NULL);
+		error = pthread_create(&thread, &attributes, agent_of_libc, NULL);
 		pthread_attr_destroy(&attributes);
 	}
-	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
-	if (error)
+	return !error;
+}
+
+static void start(void)
+{
+	uint64_t old;
+
+	atomic_store_explicit(&state, AGENT_RUNNING, memory_order_relaxed);
+	state_pid = jst_raw_pid();
+	block_signals(&old);
+	raw = jst_raw_thread_possible();
+	if (raw && !jst_raw_thread_start(agent))
+		raw = false;
+	if (!raw && !start_of_libc())
 		atomic_store_explicit(&state, AGENT_NONE, memory_order_relaxed);
+	jst_raw_mask(SIG_SETMASK, &old, NULL);
 }
 
 static void before_fork(void)
@@ -209,27 +222,27 @@ static void in_child(void)
 void jst_agent_load(void)
 {
 	pthread_atfork(before_fork, NULL, in_child);
-	/* Looked up here, for it takes the loader's lock, which another thread may hold as this one forks. It does not grow: what is loaded later has its own. */
-	dl_iterate_phdr(add_thread_local, &local_size);
+	/* It does not grow: what is loaded later has its own. */
+	local_size = jst_raw_thread_load();
 	start();
 }
 
 void jstrace_disable(void)
 {
-	struct timespec pause = { 0, 1000000 };
-
 	if (!jst_process || atomic_exchange_explicit(&jst_process_inert, true, memory_order_relaxed))
 		return;
-	const int error = errno;
-
+	/* In a child that has none, what is known is its parent's. */
+	if (state_pid != jst_raw_pid())
+		return;
 	atomic_store_explicit(&stop, true, memory_order_release); /* pairs with loop() */
 	/* Rung again and again: the agent may have looked just before. */
 	for (int i = 0; i < 5000 && atomic_load_explicit(&state, memory_order_acquire) == AGENT_RUNNING; i++) {
 		struct jst_marker *own = atomic_load_explicit(&marker, memory_order_acquire);
 
 		if (own)
-			syscall(SYS_futex, &own->doorbell, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
-		nanosleep(&pause, NULL);
+			jst_raw_wake(&own->doorbell);
+		jst_raw_sleep(1000000);
 	}
-	errno = error;
+	if (raw && atomic_load_explicit(&state, memory_order_acquire) == AGENT_ENDED)
+		jst_raw_thread_join(1000);
 }

@@ -6,17 +6,9 @@
  */
 #include "install.h"
 
-#include <errno.h>
 #include <stdarg.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <linux/futex.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
+#include <sys/utsname.h>
 
 #include "match.h"
 #include "memfd.h"
@@ -26,6 +18,7 @@
 #include "sample.h"
 #include "stacks.h"
 #include "table.h"
+#include "text.h"
 #include "verify.h"
 #include "watch.h"
 
@@ -52,28 +45,21 @@ __attribute__((format(printf, 3, 4))) static void *refuse(struct jst_refused *re
 
 	refused->refusal = refusal;
 	va_start(arguments, format);
-	vsnprintf(refused->reason, sizeof(refused->reason), format, arguments);
+	jst_text_vprint(refused->reason, sizeof(refused->reason), format, arguments);
 	va_end(arguments);
 	return NULL;
-}
-
-static void *map_private(size_t size)
-{
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return memory == MAP_FAILED ? NULL : memory;
 }
 
 static bool verify(const void *program, size_t size, struct jst_refused *refused)
 {
 	struct jst_verify_error error;
-	void *scratch = map_private(JST_VERIFY_SCRATCH);
+	void *scratch = jst_raw_memory(JST_VERIFY_SCRATCH);
 
 	if (!scratch)
 		return refuse(refused, JST_REFUSAL_MEMORY, "no memory to verify the program");
 	const bool sound = jst_verify(program, size, scratch, JST_VERIFY_SCRATCH, &error);
 
-	munmap(scratch, JST_VERIFY_SCRATCH);
+	jst_raw_unmap(scratch, JST_VERIFY_SCRATCH);
 	if (sound && !(((const struct jst_program *)program)->flags & JST_PROGRAM_READS))
 		return true;
 	if (sound)
@@ -108,7 +94,7 @@ static void populate(struct jst_memory *memory, uint64_t from)
 	if (permit < start || size > permit - start)
 		return;
 	/* Where there is no memory to be had, touching would be death, and probes will find the permit lowered. */
-	if (madvise(memory->base + start, size, MADV_POPULATE_WRITE) == 0 || errno != EINVAL)
+	if (jst_raw_advise(memory->base + start, size, MADV_POPULATE_WRITE) != -EINVAL)
 		return;
 	/* A kernel before 5.14: touch each page. Nobody else writes here yet. */
 	for (uint64_t at = 0; at < size; at += 4096) {
@@ -136,13 +122,16 @@ static bool make_memory(struct jst_installed *installed, const struct jst_messag
 	installed->memory_bytes = options.size;
 	installed->run.tails = tails;
 	if (!tails) {
-		refuse(refused, JST_REFUSAL_MEMORY, "no memory for the session: %s", strerror(errno));
+		refuse(refused, JST_REFUSAL_MEMORY, "no memory for the session: %s", jst_text_error(base ? -installed->tails_fd : -installed->memory_fd));
 		return false;
 	}
 	/* Our mappings keep what they may do: from now on nobody maps the results writable, and nobody changes either size. */
-	if (jst_raw_seal(installed->memory_fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0 ||
-	    jst_raw_seal(installed->tails_fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
-		refuse(refused, JST_REFUSAL_MEMORY, "the session's memory cannot be sealed: %s", strerror(errno));
+	int error = jst_raw_seal(installed->memory_fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL);
+
+	if (error >= 0)
+		error = jst_raw_seal(installed->tails_fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+	if (error < 0) {
+		refuse(refused, JST_REFUSAL_MEMORY, "the session's memory cannot be sealed: %s", jst_text_error(-error));
 		return false;
 	}
 	if (!jst_memory_init(&installed->run.memory, base, installed->run.program, &options)) {
@@ -155,11 +144,13 @@ static bool make_memory(struct jst_installed *installed, const struct jst_messag
 static void fill_header(struct jst_installed *installed, struct jst_clock *clock)
 {
 	struct jst_memory_header *header = installed->run.memory.header;
+	struct utsname host;
 	struct timespec now;
 
-	header->pid = getpid();
-	header->uid = geteuid();
-	gethostname(header->hostname, sizeof(header->hostname) - 1);
+	header->pid = jst_raw_pid();
+	header->uid = (uint32_t)jst_raw_call(SYS_geteuid, 0, 0, 0, 0, 0, 0);
+	if (jst_raw_call(SYS_uname, (long)&host, 0, 0, 0, 0, 0) == 0)
+		jst_text_print(header->hostname, sizeof(header->hostname), "%s", host.nodename);
 	jst_sample_title(header);
 	jst_sample_permit(&installed->run.memory);
 	jst_clock_start(clock, &header->clock);
@@ -178,7 +169,7 @@ void jst_install_changed(void)
 {
 	/* Release pairs with the acquire of whoever compares: node/addon.c, node/addon_watch.c. */
 	atomic_fetch_add_explicit(&jst_process->epoch, 1, memory_order_release);
-	syscall(SYS_futex, &jst_process->epoch, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX, NULL, NULL, 0);
+	jst_raw_call(SYS_futex, (long)&jst_process->epoch, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX, 0, 0, 0);
 }
 
 /* Gives the session an index, and finds the sites that it watches. */
@@ -215,15 +206,15 @@ static void unmap(struct jst_installed *installed)
 	if (installed->tails_fd >= 0)
 		jst_raw_close(installed->tails_fd);
 	if (installed->run.memory.base)
-		munmap(installed->run.memory.base, installed->memory_bytes);
+		jst_raw_unmap(installed->run.memory.base, installed->memory_bytes);
 	if (installed->run.tails)
-		munmap((void *)installed->run.tails, TAILS_SIZE);
+		jst_raw_unmap((void *)installed->run.tails, TAILS_SIZE);
 	if (installed->run.work)
-		munmap(installed->run.work, installed->work_bytes);
+		jst_raw_unmap(installed->run.work, installed->work_bytes);
 	if (installed->unkept)
-		munmap(installed->unkept, JST_SLOTS * sizeof(struct jst_unkept));
-	munmap((void *)installed->run.program, JST_PROGRAM_MAX_SIZE);
-	munmap(installed, installed->self_size);
+		jst_raw_unmap(installed->unkept, JST_SLOTS * sizeof(struct jst_unkept));
+	jst_raw_unmap((void *)installed->run.program, JST_PROGRAM_MAX_SIZE);
+	jst_raw_unmap(installed, installed->self_size);
 }
 
 struct jst_installed *jst_install_prepare(const struct jst_message_load *load, void *program, struct jst_clock *clock, struct jst_refused *refused)
@@ -232,12 +223,12 @@ struct jst_installed *jst_install_prepare(const struct jst_message_load *load, v
 
 	if (string_size < 64 || string_size > 65536 || load->ring_size < 4096 || load->ring_size > 64 << 20 || (load->ring_size & (load->ring_size - 1)) || load->memory > UINT64_C(32) << 30 ||
 	    !load->budget || load->budget > BUDGET_MAX) {
-		munmap(program, JST_PROGRAM_MAX_SIZE);
+		jst_raw_unmap(program, JST_PROGRAM_MAX_SIZE);
 		return refuse(refused, JST_REFUSAL_PROTOCOL, "the limits asked for are out of range");
 	}
 	jst_sites_expect();
 	if (!verify(program, load->program_size, refused)) {
-		munmap(program, JST_PROGRAM_MAX_SIZE);
+		jst_raw_unmap(program, JST_PROGRAM_MAX_SIZE);
 		return NULL;
 	}
 
@@ -245,13 +236,13 @@ struct jst_installed *jst_install_prepare(const struct jst_message_load *load, v
 	const uint64_t bindings = jst_sites_count() * each, match_size = jst_match_size(program);
 	const uint64_t room = sizeof(struct jst_installed) + match_size + (bindings < BINDINGS_ROOM ? bindings : BINDINGS_ROOM) + ARENA_ROOM;
 	const uint64_t self_size = (room + 4095) & ~UINT64_C(4095);
-	struct jst_installed *installed = map_private(self_size);
+	struct jst_installed *installed = jst_raw_memory(self_size);
 
 	if (!installed) {
-		munmap(program, JST_PROGRAM_MAX_SIZE);
+		jst_raw_unmap(program, JST_PROGRAM_MAX_SIZE);
 		return refuse(refused, JST_REFUSAL_MEMORY, "no memory for the session");
 	}
-	mprotect(program, JST_PROGRAM_MAX_SIZE, PROT_READ);
+	jst_raw_protect(program, JST_PROGRAM_MAX_SIZE, PROT_READ);
 	installed->self_size = self_size;
 	installed->memory_fd = installed->tails_fd = -1;
 	installed->serial = ++last_serial;
@@ -263,8 +254,8 @@ struct jst_installed *jst_install_prepare(const struct jst_message_load *load, v
 	installed->run.string_size = string_size;
 	installed->run.work_size = jst_session_work_size(string_size);
 	installed->work_bytes = (uint64_t)JST_SLOTS * installed->run.work_size;
-	installed->run.work = map_private(installed->work_bytes);
-	installed->unkept = map_private(JST_SLOTS * sizeof(struct jst_unkept));
+	installed->run.work = jst_raw_memory(installed->work_bytes);
+	installed->unkept = jst_raw_memory(JST_SLOTS * sizeof(struct jst_unkept));
 	installed->uses_comm = uses(program, JST_OP_VARIABLE, JST_VARIABLE_COMM);
 	if (uses(program, JST_OP_CALL, JST_FUNCTION_STACK)) {
 		jst_stacks_refresh();
@@ -339,6 +330,14 @@ uint32_t jst_install_stop(struct jst_installed *installed)
 		unmap(installed);
 	}
 	return stragglers;
+}
+
+bool jst_install_inherits(void)
+{
+	for (unsigned i = 0; i < JST_MAX_SESSIONS; i++)
+		if (inherited[i])
+			return true;
+	return false;
 }
 
 void jst_install_inherited(bool unmap_them)

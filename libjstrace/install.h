@@ -72,7 +72,10 @@ uint32_t jst_install_stop(struct jst_installed *installed);
 /* Begins another epoch, and wakes those that wait for one: what is wanted of named probes (named.h) may be something else now. With the registry's lock. Context: any but probe. */
 void jst_install_changed(void);
 
-/* In a child: unmaps what the parent's sessions had, unless the thread that forked is in the middle of it. Context: agent, before anything else. */
+/* In a child: whether its parent had sessions, so that its probes may still be on. Context: agent, before jst_install_inherited(). */
+bool jst_install_inherits(void);
+
+/* In a child: unmaps what the parent's sessions had, unless the thread that forked is in the middle of it. Context: agent, before it serves. */
 void jst_install_inherited(bool unmap);
 
 /* Room in the session's arena, 8-aligned; NULL when it is full. Lock-free. Context: any. */

@@ -5,11 +5,10 @@
 #ifndef JST_LOCK_H
 #define JST_LOCK_H
 
-#include <linux/futex.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+
+#include "raw.h"
 
 /* 0: free; 1: held; 2: held and perhaps waited for. Context: any but probe. */
 static inline void jst_lock(_Atomic uint32_t *lock)
@@ -20,13 +19,13 @@ static inline void jst_lock(_Atomic uint32_t *lock)
 	if (atomic_compare_exchange_strong_explicit(lock, &seen, 1, memory_order_acquire, memory_order_relaxed))
 		return;
 	while (atomic_exchange_explicit(lock, 2, memory_order_acquire))
-		syscall(SYS_futex, lock, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, NULL, NULL, 0);
+		jst_raw_call(SYS_futex, (long)lock, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, 0, 0, 0);
 }
 
 static inline void jst_unlock(_Atomic uint32_t *lock)
 {
 	if (atomic_exchange_explicit(lock, 0, memory_order_release) == 2)
-		syscall(SYS_futex, lock, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0);
+		jst_raw_call(SYS_futex, (long)lock, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0, 0, 0);
 }
 
 #endif

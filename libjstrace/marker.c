@@ -3,11 +3,7 @@
  */
 #include "marker.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "memfd.h"
 #include "raw.h"
@@ -25,16 +21,16 @@ struct jst_marker *jst_marker_make(void)
 	if (!marker)
 		return NULL;
 	/* A child is not this process: it has a marker of its own, or none. */
-	if (madvise(marker, MARKER_SIZE, MADV_DONTFORK) < 0 || jst_raw_seal(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0) {
-		munmap(marker, MARKER_SIZE);
+	if (jst_raw_advise(marker, MARKER_SIZE, MADV_DONTFORK) < 0 || jst_raw_seal(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0) {
+		jst_raw_unmap(marker, MARKER_SIZE);
 		jst_raw_close(fd);
 		return NULL;
 	}
 	marker->magic = JST_MARKER_MAGIC;
 	marker->abi_min = JST_ABI_MIN;
 	marker->abi_max = JST_ABI_MAX;
-	marker->pid = getpid();
-	marker->agent_tid = (int32_t)syscall(SYS_gettid);
+	marker->pid = jst_raw_pid();
+	marker->agent_tid = jst_raw_tid();
 	marker->start_time = jst_sample_start_time();
 	marker->filters = jst_sample_filters();
 	/* Pairs with the CLI's acquire: whoever sees READY sees the rest. */

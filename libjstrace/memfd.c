@@ -3,9 +3,6 @@
  */
 #include "memfd.h"
 
-#include <errno.h>
-#include <sys/mman.h>
-
 #include "raw.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -15,18 +12,16 @@
 void *jst_memfd_map(const char *name, size_t size, int protection, int *fd)
 {
 	*fd = jst_raw_memfd(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
-	if (*fd < 0 && errno == EINVAL)
+	if (*fd == -EINVAL)
 		*fd = jst_raw_memfd(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (*fd < 0)
 		return NULL;
-	void *memory = jst_raw_truncate(*fd, size) == 0 ? jst_raw_map(*fd, size, protection) : MAP_FAILED;
+	const int error = jst_raw_truncate(*fd, size);
+	void *memory = error < 0 ? (void *)(intptr_t)error : jst_raw_map(*fd, size, protection);
 
-	if (memory != MAP_FAILED)
+	if (!jst_raw_failed(memory))
 		return memory;
-	const int error = errno;
-
 	jst_raw_close(*fd);
-	*fd = -1;
-	errno = error;
+	*fd = (int)(intptr_t)memory;
 	return NULL;
 }

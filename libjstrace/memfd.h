@@ -11,7 +11,7 @@
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
 
-/* A sealable memfd of size bytes, zero, mapped shared with the protection; its descriptor goes to *fd. NULL: errno says why, and *fd is -1. The agent blocks SIGXFSZ, so a file size limit is an error here and not a death. */
+/* A sealable memfd of size bytes, zero, mapped shared with the protection; its descriptor goes to *fd. NULL: *fd says why, the negative number of an error. The agent blocks SIGXFSZ, so a file size limit is an error here and not a death. */
 void *jst_memfd_map(const char *name, size_t size, int protection, int *fd);
 
 #endif

@@ -10,17 +10,18 @@
 #include <cpuid.h>
 #endif
 #include <linux/membarrier.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "raw.h"
 #include "thread.h"
+
+static long membarrier(int command)
+{
+	return jst_raw_call(SYS_membarrier, command, 0, 0, 0, 0, 0);
+}
 
 bool jst_quiesce_register(void)
 {
-	return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+	return membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
 }
 
 static bool interrupt_all(void)
@@ -31,14 +32,14 @@ static bool interrupt_all(void)
 	/* INVLPGB: a processor that flushes the others' TLBs without interrupting them. */
 	if (__get_cpuid(0x80000008, &eax, &ebx, &ecx, &edx) && (ebx & 1 << 3))
 		return false;
-	volatile char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	volatile char *page = jst_raw_memory(4096);
 
-	if (page == MAP_FAILED)
+	if (!page)
 		return false;
 	*page = 1;
-	const bool done = mprotect((void *)page, 4096, PROT_READ) == 0;
+	const bool done = jst_raw_protect((void *)page, 4096, PROT_READ) == 0;
 
-	munmap((void *)page, 4096);
+	jst_raw_unmap((void *)page, 4096);
 	return done;
 #else
 	return false;
@@ -47,10 +48,10 @@ static bool interrupt_all(void)
 
 bool jst_quiesce_barrier(void)
 {
-	if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0)
+	if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0)
 		return true;
 	/* Not registered: loaded late, or the library's constructor was not heard. */
-	if (jst_quiesce_register() && syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0)
+	if (jst_quiesce_register() && membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0)
 		return true;
 	return interrupt_all();
 }
@@ -85,12 +86,12 @@ uint32_t jst_quiesce_wait(int timeout_ms, void (*outside)(void *context, uint32_
 	for (uint32_t i = 0; i < used; i++) {
 		const uint64_t sequence = atomic_load_explicit(&jst_process->threads[i].sequence, memory_order_acquire); /* pairs with jst_thread_leave() */
 		bool left = !(sequence & 1);
-		struct timespec pause = { 0, 20000 };
+		int64_t pause = 20000;
 
 		while (!left && !(left = left_since(i, sequence)) && now_ns() < deadline) {
-			nanosleep(&pause, NULL);
-			if (pause.tv_nsec < 1000000)
-				pause.tv_nsec *= 2;
+			jst_raw_sleep(pause);
+			if (pause < 1000000)
+				pause *= 2;
 		}
 		if (left && outside)
 			outside(context, i);

@@ -3,14 +3,10 @@
  */
 #include "sample.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "raw.h"
+#include "text.h"
 
 int jst_sample_read(const char *path, char *buffer, size_t room)
 {
@@ -22,7 +18,7 @@ int jst_sample_read(const char *path, char *buffer, size_t room)
 	while (length < room - 1) {
 		const ssize_t got = jst_raw_read(fd, buffer + length, room - 1 - length);
 
-		if (got < 0 && errno == EINTR)
+		if (got == -EINTR)
 			continue;
 		if (got <= 0)
 			break;
@@ -67,7 +63,7 @@ void jst_sample_comms(struct jst_memory *memory)
 
 		if (!tid)
 			continue;
-		snprintf(path, sizeof(path), "/proc/self/task/%d/comm", (int)tid);
+		jst_text_print(path, sizeof(path), "/proc/self/task/%d/comm", (int)tid);
 		int length = jst_sample_read(path, comm, sizeof(comm));
 
 		if (length > 0 && comm[length - 1] == '\n')
@@ -81,12 +77,12 @@ static bool read_number(const char *folder, const char *file, uint64_t *number)
 {
 	char path[512], text[64];
 
-	if (snprintf(path, sizeof(path), "%s/%s", folder, file) >= (int)sizeof(path) || jst_sample_read(path, text, sizeof(text)) <= 0)
+	if (jst_text_print(path, sizeof(path), "%s/%s", folder, file) >= sizeof(path) || jst_sample_read(path, text, sizeof(text)) <= 0)
 		return false;
 	/* "max" has no digits: no limit. */
 	if (text[0] < '0' || text[0] > '9')
 		return false;
-	*number = strtoull(text, NULL, 10);
+	*number = jst_text_number(text, 10, NULL);
 	return true;
 }
 
@@ -125,7 +121,7 @@ static bool cgroup_folder(char *lines, const char *controller, const char *root,
 			continue;
 		*second = 0;
 		if (strcmp(first + 1, controller) == 0)
-			return snprintf(folder, room, "%s%s", root, strcmp(second + 1, "/") == 0 ? "" : second + 1) < (int)room;
+			return jst_text_print(folder, room, "%s%s", root, strcmp(second + 1, "/") == 0 ? "" : second + 1) < room;
 		*second = ':';
 	}
 	return false;
@@ -161,7 +157,7 @@ static bool meminfo(const char *text, const char *name, uint64_t *bytes)
 
 	if (!at)
 		return false;
-	*bytes = strtoull(at + strlen(name), NULL, 10) << 10;
+	*bytes = jst_text_number(at + strlen(name), 10, NULL) << 10;
 	return true;
 }
 
@@ -204,7 +200,7 @@ uint64_t jst_sample_start_time(void)
 		at = strchr(at, ' ');
 		at = at ? at + 1 : NULL;
 	}
-	return at ? strtoull(at, NULL, 10) : 0;
+	return at ? jst_text_number(at, 10, NULL) : 0;
 }
 
 int32_t jst_sample_filters(void)
@@ -217,7 +213,7 @@ int32_t jst_sample_filters(void)
 
 	if (!at)
 		at = strstr(text, "\nSeccomp:");
-	return at ? (int32_t)strtol(strchr(at, ':') + 1, NULL, 10) : 0;
+	return at ? (int32_t)jst_text_number(strchr(at, ':') + 1, 10, NULL) : 0;
 }
 
 bool jst_sample_pending(int signal)
@@ -228,5 +224,5 @@ bool jst_sample_pending(int signal)
 		return false;
 	const char *at = strstr(text, "\nSigPnd:");
 
-	return at && (strtoull(at + 8, NULL, 16) >> (signal - 1) & 1);
+	return at && (jst_text_number(at + 8, 16, NULL) >> (signal - 1) & 1);
 }

@@ -5,15 +5,8 @@
  */
 #include "serve.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "flip.h"
 #include "install.h"
@@ -79,9 +72,9 @@ static bool start_listening(struct jst_serve *serve)
 void jst_serve_listen(struct jst_serve **serve, struct jst_marker *marker, struct jst_clock *clock)
 {
 	if (!*serve) {
-		struct jst_serve *new = mmap(NULL, sizeof(*new), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		struct jst_serve *new = jst_raw_memory(sizeof(*new));
 
-		if (new == MAP_FAILED)
+		if (!new)
 			return;
 		new->marker = marker;
 		new->clock = clock;
@@ -163,7 +156,7 @@ void jst_serve_end(struct jst_serve **serve)
 	stop_listening(*serve);
 	for (int i = 0; i < CONNECTIONS; i++)
 		jst_talk_end(&(*serve)->talk[i]);
-	munmap(*serve, sizeof(**serve));
+	jst_raw_unmap(*serve, sizeof(**serve));
 	*serve = NULL;
 }
 

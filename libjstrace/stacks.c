@@ -1,19 +1,20 @@
 /*
- * See stacks.h. All of it comes from /proc/self/maps, and from the agent's own control block.
+ * See stacks.h. All of it comes from /proc/self/maps, and from the control block of one thread of libc's: the agent's own if it is one, else that of the thread that started it.
  *
- * libc tells a thread's stack by pthread_getattr_np(), which allocates and locks, so a probe cannot ask. But it only reads two words of the thread's control block. The agent knows its own stack by the mapping that it
- * runs on, so it can see at which place of its control block the two words are that say so; in every other thread's they are at the same place, and each thread reads its own.
+ * libc tells a thread's stack by pthread_getattr_np(), which allocates and locks, so a probe cannot ask. But it only reads two words of the thread's control block. The agent knows that thread's stack by the mapping that the block
+ * lies in, so it can see at which place of the block the two words are that say so; in every other thread's they are at the same place, and each thread reads its own.
+ *
+ * The main thread's block is not on its stack. But glibc writes the two words there as well, lowest address 0 and the end of the main stack as size, which it also tells by its variable __libc_stack_end.
  */
 #include "stacks.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "memfd.h"
 #include "process.h"
 #include "raw.h"
+#include "raw_thread.h"
+#include "text.h"
 
 enum {
 	LINE_ROOM = 8192,      /* of the text that is looked at at a time; a path has at most 4,096 bytes */
@@ -21,9 +22,15 @@ enum {
 	PAGE = 4096,           /* the smallest there is: what libc maps is a multiple of it */
 };
 
+/* glibc's; other libcs have none. */
+extern void *__libc_stack_end __attribute__((weak));
+
 /* The agent's alone. */
 static struct jst_stack_known known;
-static uintptr_t own_low, own_high; /* the mapping that the agent runs on */
+/* The thread to learn from. */
+static uintptr_t thread;            /* its thread pointer */
+static uintptr_t here;              /* an address in its stack, or in the control block at the top of that */
+static uintptr_t own_low, own_high; /* the mapping that this is in */
 
 static void add_code(uintptr_t low, uintptr_t high)
 {
@@ -41,10 +48,9 @@ static void add_code(uintptr_t low, uintptr_t high)
 /* low-high rwxp offset device inode path */
 static void take_line(const char *line)
 {
-	char *end;
-	const uintptr_t low = (uintptr_t)strtoull(line, &end, 16);
-	const uintptr_t high = *end == '-' ? (uintptr_t)strtoull(end + 1, &end, 16) : 0;
-	const uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+	const char *end;
+	const uintptr_t low = (uintptr_t)jst_text_number(line, 16, &end);
+	const uintptr_t high = *end == '-' ? (uintptr_t)jst_text_number(end + 1, 16, &end) : 0;
 	const size_t length = strlen(line);
 
 	if (low >= high || strlen(end) < 5)
@@ -71,7 +77,7 @@ static bool read_maps(void)
 	if (fd < 0)
 		return false;
 	while ((got = jst_raw_read(fd, text + used, LINE_ROOM - used)) != 0) {
-		if (got < 0 && errno == EINTR)
+		if (got == -EINTR)
 			continue;
 		if (got < 0)
 			break;
@@ -93,7 +99,7 @@ static bool read_maps(void)
 }
 
 /* glibc: lowest address, size, and the part of it that is the guard; the control block is at the top. */
-static bool is_block(const uintptr_t *words, uintptr_t here, uintptr_t thread)
+static bool is_block(const uintptr_t *words)
 {
 	const uintptr_t low = words[0], size = words[1], guard = words[2];
 
@@ -102,11 +108,17 @@ static bool is_block(const uintptr_t *words, uintptr_t here, uintptr_t thread)
 }
 
 /* musl: the address above the stack, its size, and that of the guard, which is below it. */
-static bool is_top(const uintptr_t *words, uintptr_t here)
+static bool is_top(const uintptr_t *words)
 {
 	const uintptr_t high = words[0], size = words[1], guard = words[2];
 
 	return high > here && high <= own_high && size < high && (high - size) % PAGE == 0 && high - size >= own_low && high - size < here && guard % PAGE == 0 && guard < size;
+}
+
+/* glibc's main thread: its stack begins somewhere, and has no guard. */
+static bool is_main_block(const uintptr_t *words)
+{
+	return &__libc_stack_end && words[0] == 0 && words[1] == (uintptr_t)__libc_stack_end && words[2] == 0;
 }
 
 /* A copy of what lies between first and last, as far as that can be read. Returns its bytes. The kernel copies: what is behind the control block is not ours. It may be a guard page of another stack, which the mappings
@@ -126,16 +138,15 @@ static size_t copy_control(int fd, uintptr_t first, uintptr_t last)
 }
 
 /* Where the words are in size bytes of a copy that begins at offset from the thread pointer; only a single place counts. */
-static bool search(enum jst_stack_form form, const unsigned char *copy, size_t size, int32_t offset)
+static bool search(enum jst_stack_form form, bool (*is)(const uintptr_t *words), const unsigned char *copy, size_t size, int32_t offset)
 {
-	const uintptr_t here = (uintptr_t)__builtin_frame_address(0), thread = jst_thread_pointer();
 	uint32_t found = 0;
 	int32_t bounds = 0;
 
 	for (size_t at = 0; at + 3 * sizeof(uintptr_t) <= size; at += sizeof(uintptr_t)) {
 		const uintptr_t *words = (const uintptr_t *)(const void *)(copy + at);
 
-		if (form == JST_STACK_BLOCK ? !is_block(words, here, thread) : !is_top(words, here))
+		if (!is(words))
 			continue;
 		found++;
 		bounds = offset + (int32_t)at;
@@ -151,15 +162,15 @@ static bool search(enum jst_stack_form form, const unsigned char *copy, size_t s
 
 static void learn_bounds(void)
 {
-	const uintptr_t thread = jst_thread_pointer(), here = (uintptr_t)__builtin_frame_address(0);
+	const bool on_stack = own_low <= thread && thread < own_high;
 #if defined(__x86_64__)
 	const uintptr_t first = thread, last = thread + CONTROL_MOST;
 #else
-	const uintptr_t first = thread - here > CONTROL_MOST ? thread - CONTROL_MOST : (here + 7) & ~(uintptr_t)7, last = thread;
+	const uintptr_t first = thread - here > CONTROL_MOST || !on_stack || here == thread ? thread - CONTROL_MOST : (here + 7) & ~(uintptr_t)7, last = thread;
 #endif
 	int fd;
 
-	if (thread < here || thread >= own_high)
+	if (thread < here)
 		return;
 	void *copy = jst_memfd_map("jstrace-control", CONTROL_MOST, PROT_READ, &fd);
 
@@ -168,14 +179,18 @@ static void learn_bounds(void)
 	const size_t size = copy_control(fd, first, last);
 	const int32_t offset = (int32_t)(intptr_t)(first - thread);
 
-	if (!search(JST_STACK_BLOCK, copy, size, offset))
-		search(JST_STACK_TOP, copy, size, offset);
-	munmap(copy, CONTROL_MOST);
+	if (!search(JST_STACK_BLOCK, is_main_block, copy, size, offset) && on_stack && !search(JST_STACK_BLOCK, is_block, copy, size, offset))
+		search(JST_STACK_TOP, is_top, copy, size, offset);
+	jst_raw_unmap(copy, CONTROL_MOST);
 	jst_raw_close(fd);
 }
 
 bool jst_stacks_refresh(void)
 {
+	const bool raw = jst_raw_thread_here();
+
+	thread = raw ? jst_raw_thread_starter() : jst_thread_pointer();
+	here = raw ? thread : (uintptr_t)__builtin_frame_address(0);
 	known.ranges = 0;
 	known.main_low = known.main_high = own_low = own_high = 0;
 	/* What was known before stays. */

@@ -3,18 +3,14 @@
  */
 #include "talk.h"
 
-#include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "flip.h"
 #include "jstrace.h"
 #include "raw.h"
 #include "sites.h"
+#include "text.h"
 
 enum {
 	FILE_MAX = 1024, /* of a file's name in a list: bytes */
@@ -46,10 +42,10 @@ static int send_packet(const struct jst_talk *talk, enum jst_message_type type, 
 	}
 	do
 		sent = jst_raw_send(talk->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-	while (sent < 0 && errno == EINTR);
+	while (sent == -EINTR);
 	if (sent >= 0)
 		return 1;
-	return errno == EAGAIN || errno == ENOBUFS ? 0 : -1;
+	return sent == -EAGAIN || sent == -ENOBUFS ? 0 : -1;
 }
 
 /* An answer that must go out now: a CLI that lets its socket fill up does not read its answers, and is given up. */
@@ -65,7 +61,7 @@ __attribute__((format(printf, 3, 4))) static bool refuse(const struct jst_talk *
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(body.reason, sizeof(body.reason), format, arguments);
+	jst_text_vprint(body.reason, sizeof(body.reason), format, arguments);
 	va_end(arguments);
 	answer(talk, JST_MESSAGE_REFUSED, &body, sizeof(body));
 	return false;
@@ -74,9 +70,9 @@ __attribute__((format(printf, 3, 4))) static bool refuse(const struct jst_talk *
 /* As for ptrace(): who is the process in every respect. One that has put its privileges aside for a while, and can take them up again, is no longer its user's alone. */
 static bool may_trace(uid_t uid)
 {
-	uid_t real, effective, saved;
+	uint32_t real, effective, saved;
 
-	return getresuid(&real, &effective, &saved) == 0 && uid == real && uid == effective && uid == saved;
+	return jst_raw_call(SYS_getresuid, (long)&real, (long)&effective, (long)&saved, 0, 0, 0) == 0 && uid == real && uid == effective && uid == saved;
 }
 
 void jst_talk_begin(struct jst_talk *talk, int fd, const struct jst_marker *marker, struct jst_clock *clock, int64_t now)
@@ -97,7 +93,7 @@ void jst_talk_end(struct jst_talk *talk)
 	if (talk->installed)
 		jst_install_stop(talk->installed);
 	if (talk->program)
-		munmap(talk->program, JST_PROGRAM_MAX_SIZE);
+		jst_raw_unmap(talk->program, JST_PROGRAM_MAX_SIZE);
 	jst_raw_close(talk->fd);
 	talk->installed = NULL;
 	talk->program = NULL;
@@ -113,7 +109,7 @@ static bool greet(struct jst_talk *talk, const struct jst_message_hello *hello)
 		return refuse(talk, JST_REFUSAL_VERSION, "the process has jstrace %s, which speaks versions %d to %d; this jstrace speaks %u to %u", JSTRACE_VERSION, JST_ABI_MIN, JST_ABI_MAX, hello->abi_min, hello->abi_max);
 	if (hello->pid != talk->marker->pid || hello->start_time != talk->marker->start_time)
 		return refuse(talk, JST_REFUSAL_IDENTITY, "this is another process than the one that was looked for (pid %d)", (int)talk->marker->pid);
-	snprintf(reply.version, sizeof(reply.version), "%s", JSTRACE_VERSION);
+	jst_text_print(reply.version, sizeof(reply.version), "%s", JSTRACE_VERSION);
 	talk->several = hello->abi_max >= JST_ABI_SEVERAL;
 	talk->phase = JST_TALK_READY;
 	return answer(talk, JST_MESSAGE_HELLO, &reply, sizeof(reply));
@@ -189,9 +185,9 @@ static bool load(struct jst_talk *talk, const struct jst_message_load *body)
 {
 	if (body->program_size < sizeof(struct jst_program) || body->program_size > JST_PROGRAM_MAX_SIZE)
 		return refuse(talk, JST_REFUSAL_PROTOCOL, "a program has %zu bytes to 1 MiB, not %u", sizeof(struct jst_program), body->program_size);
-	unsigned char *program = mmap(NULL, JST_PROGRAM_MAX_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *program = jst_raw_memory(JST_PROGRAM_MAX_SIZE);
 
-	if (program == MAP_FAILED)
+	if (!program)
 		return refuse(talk, JST_REFUSAL_MEMORY, "no memory for the program");
 	talk->program = program;
 	talk->received = 0;
@@ -322,7 +318,7 @@ bool jst_talk_receive(struct jst_talk *talk, unsigned char *buffer, int64_t now)
 	struct jst_message head;
 
 	if (got < 0)
-		return errno == EAGAIN || errno == EINTR;
+		return got == -EAGAIN || got == -EINTR;
 	if (got == 0)
 		return false;
 	if (got < (ssize_t)sizeof(head) || got > JST_PACKET_MAX)

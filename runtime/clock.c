@@ -114,12 +114,13 @@ static bool kernel_uses_counter(void)
 {
 	const int saved = errno;
 	char name[64];
-	const int fd = open("/sys/devices/system/clocksource/clocksource0/current_clocksource", O_RDONLY | O_CLOEXEC);
-	const ssize_t n = fd < 0 ? -1 : read(fd, name, sizeof(name));
+	/* libc's open() and read() are points of cancellation, and the agent may be a thread that libc does not know of. */
+	const int fd = (int)syscall(SYS_openat, AT_FDCWD, "/sys/devices/system/clocksource/clocksource0/current_clocksource", O_RDONLY | O_CLOEXEC);
+	const ssize_t n = fd < 0 ? -1 : syscall(SYS_read, fd, name, sizeof(name));
 	const size_t length = n < 0 ? 0 : (size_t)n;
 
 	if (fd >= 0)
-		close(fd);
+		syscall(SYS_close, fd);
 	const bool uses = is_among(name, length, sources, sizeof(sources) / sizeof(sources[0])) ||
 	                  (is_among(name, length, guest_sources, sizeof(guest_sources) / sizeof(guest_sources[0])) && vdso_reads_counter());
 
