@@ -53,16 +53,12 @@ enum {
 	NEWBORN_NS = 2000000,   /* what a child has time for until it is taken for one that stays */
 };
 
-enum agent_state { AGENT_NONE, AGENT_RUNNING, AGENT_ENDED };
-
-static _Atomic int state;       /* enum agent_state */
-static int32_t state_pid;       /* the process that state is about: a child made without our handler has its parent's */
-static bool raw;                /* the agent is not a thread of libc's */
-static _Atomic bool stop;       /* jstrace_disable() */
-static struct jst_marker *_Atomic marker;
+/* None of these is written in a child that an untraced parent forked. */
+static uint64_t blocked;        /* the agent's signal mask */
 static size_t local_size;       /* bytes that libc takes from each thread's stack for thread-local storage */
-static bool child;              /* this process was forked from one with an agent … */
-static bool child_inside;       /* … by a thread in the middle of an event */
+static bool raw;                /* the agent is not a thread of libc's; in a child, at first: its parent's was not */
+static _Atomic bool given_up;   /* there is none, nor will there be: it could not be started, or what it needs was not to be had */
+static _Atomic bool stop;       /* jstrace_disable() */
 static __thread bool fork_inside __attribute__((tls_model("initial-exec")));
 
 /* A table that nobody else can reach. False: not to be had, and the program runs untraced. */
@@ -126,46 +122,43 @@ static void loop(struct jst_marker *own, struct jst_clock *clock)
 
 static void agent(void)
 {
+	struct jst_agent *self = &jst_process->agent;
 	struct jst_clock clock;
+	int64_t newborn = NEWBORN_NS;
 
+	__asm__("" : "+r"(newborn)); /* not a constant, to be read from a page that the child has not touched yet */
+	/* Most children end at once, or exec, and should not have paid for more than a thread. Not so one whose probes may be on, for its parent's sessions. */
+	if (self->forked && !jst_install_inherits())
+		jst_raw_sleep(newborn);
 	atomic_store_explicit(&jst_process->pid, jst_raw_pid(), memory_order_relaxed); /* in a child it was wiped */
 	jst_raw_call(SYS_prctl, PR_SET_NAME, (long)JST_AGENT_COMM, 0, 0, 0, 0);
 	if (raw)
 		drop_privileges();
-	/* Most children end at once, or exec: they need not wait for what is begun here. One whose probes are still on for its parent's sessions does. */
-	if (child && !jst_install_inherits())
-		jst_raw_sleep(NEWBORN_NS);
-	if (child) {
-		jst_install_inherited(!child_inside);
+	if (self->forked) {
+		jst_install_inherited(!self->forked_inside);
 		jst_sites_lock();
 		jst_sites_off();
 		jst_sites_unlock();
 	}
-	jst_clock_init(&clock);
+	/* Before anything is opened: until then the table is the program's. */
+	if (own_descriptors()) {
+		jst_clock_init(&clock);
 
-	struct jst_marker *own = own_descriptors() ? jst_marker_make() : NULL;
+		struct jst_marker *own = jst_marker_make();
 
-	if (own) {
-		atomic_store_explicit(&marker, own, memory_order_release); /* pairs with jstrace_disable() */
-		loop(own, &clock);
+		if (own) {
+			atomic_store_explicit(&self->marker, own, memory_order_release); /* pairs with jstrace_disable() */
+			loop(own, &clock);
+		}
 	}
-	atomic_store_explicit(&state, AGENT_ENDED, memory_order_release);
+	atomic_store_explicit(&given_up, true, memory_order_relaxed);
+	atomic_store_explicit(&self->state, JST_AGENT_ENDED, memory_order_release); /* pairs with jstrace_disable() */
 }
 
 static void *agent_of_libc(void *argument)
 {
 	agent();
 	return argument;
-}
-
-/* All signals but those that libc keeps for itself, below SIGRTMIN. */
-static void block_signals(uint64_t *old)
-{
-	uint64_t mask = ~UINT64_C(0);
-
-	for (int signal = 32; signal < SIGRTMIN; signal++)
-		mask &= ~(UINT64_C(1) << (signal - 1));
-	jst_raw_mask(SIG_BLOCK, &mask, old);
 }
 
 static bool start_of_libc(void)
@@ -186,63 +179,76 @@ static bool start_of_libc(void)
 	return !error;
 }
 
-static void start(void)
+static void start(bool forked)
 {
+	struct jst_agent *self = &jst_process->agent;
 	uint64_t old;
 
-	atomic_store_explicit(&state, AGENT_RUNNING, memory_order_relaxed);
-	state_pid = jst_raw_pid();
-	block_signals(&old);
-	raw = jst_raw_thread_possible();
+	atomic_store_explicit(&self->state, JST_AGENT_RUNNING, memory_order_relaxed); /* before there is another thread */
+	self->forked = forked;
+	self->forked_inside = forked && fork_inside;
+	jst_raw_mask(SIG_BLOCK, &blocked, &old);
+	/* What was possible in a parent is so in its child, which has not exec'd. */
+	if (!raw)
+		raw = jst_raw_thread_possible();
 	if (raw && !jst_raw_thread_start(agent))
 		raw = false;
-	if (!raw && !start_of_libc())
-		atomic_store_explicit(&state, AGENT_NONE, memory_order_relaxed);
+	if (!raw && !start_of_libc()) {
+		atomic_store_explicit(&self->state, JST_AGENT_NONE, memory_order_relaxed);
+		atomic_store_explicit(&given_up, true, memory_order_relaxed);
+	}
 	jst_raw_mask(SIG_SETMASK, &old, NULL);
 }
 
 static void before_fork(void)
 {
-	fork_inside = jst_thread_inside();
+	const bool inside = jst_thread_inside();
+
+	/* A page that is not written need not be copied. */
+	if (fork_inside != inside)
+		fork_inside = inside;
 }
 
 static void in_child(void)
 {
-	const int parents = atomic_load_explicit(&state, memory_order_relaxed);
+	if (!atomic_load_explicit(&given_up, memory_order_relaxed) && !atomic_load_explicit(&jst_process_inert, memory_order_relaxed) && FORKED_CHILD_MAY_START_THREADS)
+		start(true);
+}
 
-	atomic_store_explicit(&marker, NULL, memory_order_relaxed); /* was not mapped into the child */
-	atomic_store_explicit(&state, AGENT_NONE, memory_order_relaxed);
-	if (parents != AGENT_RUNNING || atomic_load_explicit(&jst_process_inert, memory_order_relaxed) || !FORKED_CHILD_MAY_START_THREADS)
-		return;
-	child = true;
-	child_inside = fork_inside;
-	start();
+/* All signals but those that libc keeps for itself, below SIGRTMIN. */
+static uint64_t all_but_libcs(void)
+{
+	uint64_t mask = ~UINT64_C(0);
+
+	for (int signal = 32; signal < SIGRTMIN; signal++)
+		mask &= ~(UINT64_C(1) << (signal - 1));
+	return mask;
 }
 
 void jst_agent_load(void)
 {
+	blocked = all_but_libcs();
 	pthread_atfork(before_fork, NULL, in_child);
 	/* It does not grow: what is loaded later has its own. */
 	local_size = jst_raw_thread_load();
-	start();
+	start(false);
 }
 
 void jstrace_disable(void)
 {
 	if (!jst_process || atomic_exchange_explicit(&jst_process_inert, true, memory_order_relaxed))
 		return;
-	/* In a child that has none, what is known is its parent's. */
-	if (state_pid != jst_raw_pid())
-		return;
+	struct jst_agent *agent_of = &jst_process->agent;
+
 	atomic_store_explicit(&stop, true, memory_order_release); /* pairs with loop() */
 	/* Rung again and again: the agent may have looked just before. */
-	for (int i = 0; i < 5000 && atomic_load_explicit(&state, memory_order_acquire) == AGENT_RUNNING; i++) {
-		struct jst_marker *own = atomic_load_explicit(&marker, memory_order_acquire);
+	for (int i = 0; i < 5000 && atomic_load_explicit(&agent_of->state, memory_order_acquire) == JST_AGENT_RUNNING; i++) { /* pairs with agent() */
+		struct jst_marker *own = atomic_load_explicit(&agent_of->marker, memory_order_acquire); /* likewise */
 
 		if (own)
 			jst_raw_wake(&own->doorbell);
 		jst_raw_sleep(1000000);
 	}
-	if (raw && atomic_load_explicit(&state, memory_order_acquire) == AGENT_ENDED)
+	if (raw && atomic_load_explicit(&agent_of->state, memory_order_acquire) == JST_AGENT_ENDED)
 		jst_raw_thread_join(1000);
 }

@@ -15,6 +15,7 @@
 #include "wire.h"
 
 struct jst_installed;
+struct jst_marker;
 
 /*
  * A thread's place, permanent once it has one: its own memory rather than TLS, so that the agent can look at it at any time.
@@ -33,6 +34,17 @@ struct jst_thread {
 
 enum jst_thread_state { JST_THREAD_FREE = 0, JST_THREAD_USED = 1, JST_THREAD_TAKEN = 2 /* and its owner not decided yet */ };
 
+enum jst_agent_state { JST_AGENT_NONE, JST_AGENT_RUNNING, JST_AGENT_ENDED };
+
+/* What agent.c and raw_thread.c know of the agent. A child has it anew; and what it writes to start its own is all in one page, for each page that a child writes costs it a fault. */
+struct jst_agent {
+	_Atomic uint32_t state;                   /* enum jst_agent_state */
+	_Atomic uint32_t living;                  /* tid of a thread that libc does not know of; cleared by the kernel, which wakes who waits, as it is gone */
+	uintptr_t starter;                        /* thread pointer of the thread that started it */
+	struct jst_marker *_Atomic marker;        /* NULL: not made yet */
+	bool forked, forked_inside;               /* this process is a child of one with an agent; by a thread in the middle of an event */
+};
+
 /* Not a session's bit. */
 #define JST_WATCHED_HERE (UINT32_C(1) << 31)
 
@@ -42,6 +54,8 @@ struct jst_process {
 	_Atomic int32_t pid;                      /* set at load and by the agent; 0: not known yet */
 	_Atomic uint32_t watched;                 /* bit i: sessions[i] is running; what jstrace_fire() looks at. JST_WATCHED_HERE: the program itself watches (named.h) */
 	_Atomic uint32_t epoch;                   /* changes with the sessions; a futex */
+
+	struct jst_agent agent;
 
 	_Alignas(64) _Atomic uint32_t lock;       /* of the registry: lock.h */
 	_Atomic bool named;                       /* there may be named probes: named.h */

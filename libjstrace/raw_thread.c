@@ -1,8 +1,10 @@
 /*
  * See raw_thread.h. One mapping:
  *
- *     lower addresses                                                            higher addresses
- *     | guard | stack, growing down ← | below: as far as errno is from it | thread pointer | above |
+ *     lower addresses                                                         higher addresses
+ *     | guard | stack, growing down ← | as far as errno is | thread pointer | a descriptor's room |
+ *
+ * The thread pointer is in the middle of a page, so that a thread that does not do much touches no other: a child that ends at once has paid for one.
  *
  * libc compiles in where errno, the canary and its own words of a thread lie, counted from the thread pointer. Of these only the canary must have a value: functions compare it as they return. errno lies in the static block of thread-local storage (glibc)
  * or in the thread's descriptor (musl), at the same distance in every thread, so it is measured in the starter and given a place. Nothing of ours reads it; a libc function that fails may write it.
@@ -15,7 +17,6 @@
 #include <link.h>
 #include <linux/capability.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <time.h>
@@ -26,14 +27,16 @@
 enum {
 	GUARD = 64 << 10,      /* a page, of whatever size pages are */
 	STACK = 128 << 10,     /* of addresses; the deepest that the agent goes is a quarter of it */
-	ROOM = 4096,           /* around the thread pointer: more than any libc's descriptor of a thread */
+	ROOM = 4096,           /* above the thread pointer: more than any libc's descriptor of a thread … */
+	NEAR = 256,            /* … and below it, more than what is before that in one */
+	PAGE = 4096,           /* the smallest there is */
 	FAR = 64 << 20,        /* errno is not farther away than that in a program that is right */
 };
 
 static unsigned char *memory;  /* inherited by a child, where it reads zero */
 static size_t memory_size;
-static uintptr_t thread_pointer, starter;
-static _Atomic uint32_t living; /* its tid; the kernel clears it, and wakes who waits, when the thread is gone */
+static unsigned char *stack;    /* its highest address */
+static uintptr_t thread_pointer;
 static bool clock_is_libcs;
 
 /* As the kernel's clone(), but in the new thread run() is called, and then the thread ends. */
@@ -180,20 +183,16 @@ bool jst_raw_thread_possible(void)
 
 /* ---- the thread ---- */
 
-static uintptr_t own_thread_pointer(void)
-{
-	return jst_thread_pointer();
-}
-
 /* Maps it, for an errno at that distance from the thread pointer. A child inherits the addresses, and neither what is on the stack nor a copy of it to pay for. */
 static bool make_memory(intptr_t errno_at)
 {
-	const size_t below = ((errno_at < 0 ? (size_t)-errno_at : 0) + ROOM + GUARD - 1) & ~(size_t)(GUARD - 1);
-	const size_t above = (errno_at > 0 ? (size_t)errno_at : 0) + ROOM;
-
 	if (errno_at > FAR || errno_at < -FAR)
 		return false;
-	memory_size = GUARD + STACK + below + ((above + GUARD - 1) & ~(size_t)(GUARD - 1));
+	const size_t below = ((errno_at < 0 ? (size_t)-errno_at : 0) + NEAR + 15) & ~(size_t)15;
+	const size_t above = (errno_at > 0 ? (size_t)errno_at : 0) + ROOM;
+	const size_t pointer_at = ((GUARD + STACK + below + PAGE - 1) & ~(size_t)(PAGE - 1)) + PAGE / 2;
+
+	memory_size = (pointer_at + above + GUARD - 1) & ~(size_t)(GUARD - 1);
 	memory = jst_raw_memory(memory_size);
 	if (!memory)
 		return false;
@@ -202,7 +201,8 @@ static bool make_memory(intptr_t errno_at)
 		memory = NULL;
 		return false;
 	}
-	thread_pointer = (uintptr_t)memory + GUARD + STACK + below;
+	thread_pointer = (uintptr_t)memory + pointer_at;
+	stack = memory + pointer_at - below;
 	return true;
 }
 
@@ -222,25 +222,26 @@ static void fill(void)
 
 bool jst_raw_thread_start(void (*run)(void))
 {
-	starter = own_thread_pointer();
+	_Atomic uint32_t *living = &jst_process->agent.living;
+	const uintptr_t starter = jst_thread_pointer();
+
 	if (!memory && !make_memory((intptr_t)((uintptr_t)&errno - starter)))
 		return false;
 	fill();
-	atomic_store_explicit(&living, 0, memory_order_relaxed); /* in a child: the parent's */
-
-	unsigned char *stack = memory + GUARD + STACK;
+	jst_process->agent.starter = starter;
 	const unsigned long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
 
-	return jst_raw_thread_clone(flags, stack, &living, (void *)thread_pointer, &living, run) > 0;
+	return jst_raw_thread_clone(flags, stack, living, (void *)thread_pointer, living, run) > 0;
 }
 
 void jst_raw_thread_join(int timeout_ms)
 {
+	const _Atomic uint32_t *living = &jst_process->agent.living;
 	const int64_t SLICE = 10000000;
 	uint32_t tid;
 
-	for (int64_t left = timeout_ms * INT64_C(1000000); (tid = atomic_load_explicit(&living, memory_order_acquire)) && left > 0; left -= SLICE) /* pairs with the kernel's store */
-		jst_raw_wait(&living, tid, SLICE);
+	for (int64_t left = timeout_ms * INT64_C(1000000); (tid = atomic_load_explicit(living, memory_order_acquire)) && left > 0; left -= SLICE) /* pairs with the kernel's store */
+		jst_raw_wait(living, tid, SLICE);
 	if (tid || !memory)
 		return;
 	jst_raw_unmap(memory, memory_size);
@@ -254,5 +255,5 @@ bool jst_raw_thread_here(void)
 
 uintptr_t jst_raw_thread_starter(void)
 {
-	return starter;
+	return jst_process->agent.starter;
 }

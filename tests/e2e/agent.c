@@ -1,15 +1,25 @@
 /*
  * Targets traced by the test client: the handshake, sessions and their ends, children, objects that come and go, refusals, and the program's own SIGUSR2. One line a test; the last line counts.
+ *
+ * All of it twice: with an agent that libc does not know of, in targets without privileges, and with one that is a thread of libc's, in privileged targets or, where there are no privileges to be had, in such as are refused the other one.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <linux/securebits.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +31,9 @@ struct target {
 	FILE *to, *from;
 	char line[256];
 };
+
+static enum form { RAW, OF_LIBC } form; /* of the targets' agents */
+static bool refuse_raw;                 /* by a filter, not by privileges */
 
 static char folder[512];
 static const char *why; /* of a failed check */
@@ -35,6 +48,47 @@ static int why_line;
 		} \
 	} while (0)
 
+static bool has_privileges(void)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct set[_LINUX_CAPABILITY_U32S_3];
+
+	return syscall(SYS_capget, &head, set) == 0 && (set[0].permitted || set[1].permitted);
+}
+
+/* For good, and for what is exec'd too. */
+static bool drop_privileges(void)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0, 0, 0 } };
+
+	return !has_privileges() || (prctl(PR_SET_SECUREBITS, SECBIT_NOROOT) == 0 && syscall(SYS_capset, &head, none) == 0);
+}
+
+/* A thread may be made by clone3(), as libc does, whose flags no filter sees, but not by clone(). */
+static bool forbid_clone(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* In the target to be: what makes its agent one of the form. */
+static bool take_form(void)
+{
+	if (form == RAW)
+		return drop_privileges();
+	return !refuse_raw || (drop_privileges() && forbid_clone());
+}
+
 static bool start(struct target *target)
 {
 	int to[2], from[2];
@@ -48,6 +102,8 @@ static bool start(struct target *target)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(to[0], 0);
 		dup2(from[1], 1);
+		if (!take_form())
+			_exit(126);
 		execl(path, path, (char *)NULL);
 		_exit(127);
 	}
@@ -142,6 +198,45 @@ static int count_of(pid_t pid, const char *name)
 	return count;
 }
 
+/* What the line NAME: of a thread's status says, "" if there is none. */
+static const char *status(pid_t pid, int tid, const char *name)
+{
+	static char line[256];
+	char path[64];
+	const size_t length = strlen(name);
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", (int)pid, tid);
+	FILE *file = fopen(path, "r");
+	bool found = false;
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = strncmp(line, name, length) == 0 && line[length] == ':';
+	if (file)
+		fclose(file);
+	line[strcspn(line, "\n")] = 0;
+	return found ? line + length + 1 + strspn(line + length + 1, " \t") : "";
+}
+
+/* Whether a descriptor of the folder leads to something with that name in it. */
+static bool leads(const char *fds, const char *name)
+{
+	char path[400], to[256];
+	DIR *entries = opendir(fds);
+	struct dirent *entry;
+	bool found = false;
+
+	while (entries && !found && (entry = readdir(entries))) {
+		snprintf(path, sizeof(path), "%s/%s", fds, entry->d_name);
+		const ssize_t length = readlink(path, to, sizeof(to) - 1);
+
+		to[length > 0 ? length : 0] = 0;
+		found = strstr(to, name);
+	}
+	if (entries)
+		closedir(entries);
+	return found;
+}
+
 struct footprint {
 	int threads, fds, agent_fds, maps;
 };
@@ -189,6 +284,95 @@ static bool trace(struct client *client, pid_t pid, const char *glob)
 
 static struct target target;
 static struct client client, second;
+
+/* Whether it says of the target's threads what the form lets libc know. */
+static bool is_form(const char *single)
+{
+	return strcmp(single, "-") == 0 || strcmp(single, form == RAW ? "1" : "0") == 0;
+}
+
+/* libc's paths for a single thread stay what they are, with and after a session too; what the agent may do is nothing, or what the program may. */
+static bool test_form(void)
+{
+	static const char *const sets[] = { "CapInh", "CapPrm", "CapEff", "CapAmb" };
+
+	CHECK(start(&target) && client_find(&client, target.pid));
+	CHECK(is_form(ask(&target, "single")));
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+		const unsigned long long mains = strtoull(status(target.pid, target.pid, sets[i]), NULL, 16);
+
+		CHECK(*status(target.pid, client.agent, sets[i]));
+		CHECK(strtoull(status(target.pid, client.agent, sets[i]), NULL, 16) == (form == RAW ? 0 : mains));
+	}
+	CHECK(form != RAW || strcmp(status(target.pid, client.agent, "NoNewPrivs"), "1") == 0);
+	CHECK(trace(&client, target.pid, "job:*"));
+	CHECK(done(&target, "name job:a 100"));
+	CHECK(client_ask(&client, JST_MESSAGE_STOP, JST_MESSAGE_STOPPED, NULL));
+	CHECK(client_count(&client, false) == 100);
+	client_close(&client);
+	CHECK(is_form(ask(&target, "single")));
+	/* A child's agent is of the same form. */
+	target.traced = atoi(ask(&target, "fork"));
+	CHECK(target.traced > 0 && client_find(&second, target.traced));
+	CHECK(is_form(ask(&target, "single")));
+	CHECK(form != RAW || strcmp(status(target.traced, second.agent, "NoNewPrivs"), "1") == 0);
+	return true;
+}
+
+/* Neither has the agent what the program opens, nor the other way round; and what the program closes is the program's. */
+static bool test_descriptors(void)
+{
+	char agents[64], programs[64];
+
+	CHECK(start(&target) && trace(&client, target.pid, "job:*"));
+	snprintf(agents, sizeof(agents), "/proc/%d/task/%d/fd", (int)target.pid, client.agent);
+	snprintf(programs, sizeof(programs), "/proc/%d/fd", (int)target.pid);
+	CHECK(leads(agents, JST_MARKER_NAME) && leads(agents, "socket:") && leads(agents, "/dev/null"));
+	CHECK(!leads(agents, "pipe:"));
+	CHECK(done(&target, "closeall"));
+	CHECK(leads(programs, "pipe:") && count_of(target.pid, "fd") == 2 + 3);
+	CHECK(done(&target, "hold 100") && count_of(target.pid, "fd") == 2 + 103);
+	CHECK(leads(agents, JST_MARKER_NAME) && !leads(agents, "pipe:") && !leads(programs, JST_MARKER_NAME));
+	CHECK(done(&target, "closeall"));
+	CHECK(done(&target, "name job:a 100"));
+	CHECK(client_ask(&client, JST_MESSAGE_STOP, JST_MESSAGE_STOPPED, NULL));
+	CHECK(client_count(&client, false) == 100);
+	return true;
+}
+
+/* The last thread that libc knows of leaves: that is the end of the program, as it is without the library. */
+static bool test_main_leaves(void)
+{
+	int status = 0;
+
+	CHECK(start(&target) && trace(&client, target.pid, "*"));
+	CHECK(tell(&target, "leave"));
+	const int64_t deadline = client_ms() + 10000;
+	pid_t ended;
+
+	while ((ended = waitpid(target.pid, &status, WNOHANG)) == 0 && client_ms() < deadline)
+		poll(NULL, 0, 2);
+	CHECK(ended == target.pid);
+	target.pid = target.traced = 0;
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	return true;
+}
+
+/* A program that gives up its privileges gives up the agent's too. */
+static bool test_setuid(void)
+{
+	CHECK(start(&target) && client_find(&client, target.pid));
+	CHECK(strncmp(status(target.pid, client.agent, "Uid"), "0\t0\t0\t0", 7) == 0);
+	CHECK(done(&target, "setuid 65534"));
+	CHECK(strcmp(status(target.pid, target.pid, "Uid"), "65534\t65534\t65534\t65534") == 0);
+	CHECK(strcmp(status(target.pid, client.agent, "Uid"), "65534\t65534\t65534\t65534") == 0);
+	CHECK(strtoull(status(target.pid, client.agent, "CapPrm"), NULL, 16) == 0 && strtoull(status(target.pid, client.agent, "CapEff"), NULL, 16) == 0);
+	/* Its children need no thread of libc's any more. */
+	target.traced = atoi(ask(&target, "fork"));
+	CHECK(target.traced > 0 && client_find(&second, target.traced));
+	CHECK(strcmp(status(target.traced, second.agent, "NoNewPrivs"), "1") == 0);
+	return true;
+}
 
 /* Hears a list: whether work:step is in it, as it is in target.c. *sites, *messages: how many there were. */
 static bool hear_list(uint32_t *sites, uint32_t *messages)
@@ -483,6 +667,8 @@ static bool test_refusals(void)
 	struct footprint before;
 
 	CHECK(start(&target) && client_find(&client, target.pid));
+	/* It has begun to run, and maps nothing more of its own. */
+	CHECK(*ask(&target, "word"));
 	before = footprint(&target, client.agent);
 	const struct jst_marker marker = *client.marker;
 	const int agent = client.agent;
@@ -617,6 +803,8 @@ static bool test_disable(void)
 	CHECK(word(&target, address) == 0x10000);
 	CHECK(done(&target, "disable"));
 	CHECK(word(&target, address) == 0 && atomic_load(&client.marker->state) == JST_MARKER_DISABLED);
+	/* A thread of libc's goes when libc lets it; the other one is gone by then, and its stack too. */
+	CHECK(form != RAW || count_of(target.pid, "task") == 3);
 	const int64_t deadline = client_ms() + 2000;
 
 	while (count_of(target.pid, "task") != 3 && client_ms() < deadline)
@@ -652,32 +840,92 @@ static bool test_idle(void)
 	return true;
 }
 
+/* Where the kernel refuses the one form, there is the other. */
+static bool test_clone_refused(void)
+{
+	const bool before = refuse_raw;
+
+	refuse_raw = true;
+	const bool started = start(&target) && client_find(&client, target.pid);
+
+	refuse_raw = before;
+	CHECK(started);
+	CHECK(is_form(ask(&target, "single")));
+	CHECK(trace(&client, target.pid, "work:*") && done(&target, "fire 2 1000"));
+	CHECK(client_ask(&client, JST_MESSAGE_STOP, JST_MESSAGE_STOPPED, NULL));
+	CHECK(client_count(&client, false) == 2000);
+	return true;
+}
+
+static void *nothing(void *argument)
+{
+	return argument;
+}
+
+/* Whether a filter can be set here under which libc still makes threads: an older one makes them by clone() too. */
+static bool can_refuse(void)
+{
+	const pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0) {
+		pthread_t thread;
+
+		_exit(drop_privileges() && forbid_clone() && pthread_create(&thread, NULL, nothing, NULL) == 0 ? 0 : 1);
+	}
+	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+enum { IN_RAW = 1 << RAW, IN_OF_LIBC = 1 << OF_LIBC, IN_BOTH = IN_RAW | IN_OF_LIBC };
+
 static const struct test {
 	const char *name;
 	bool (*run)(void);
-	bool root;
+	int forms;
+	bool root, refusing;
 } tests[] = {
-	{ "list", test_list, false },
-	{ "idle", test_idle, false },
-	{ "count", test_count, false },
-	{ "flip", test_flip, false },
-	{ "client killed", test_client_killed, false },
-	{ "target killed", test_target_killed, false },
-	{ "two sessions", test_two_sessions, false },
-	{ "fork", test_fork, false },
-	{ "objects", test_objects, false },
-	{ "dynamic names", test_dynamic_names, false },
-	{ "nested", test_nested, false },
-	{ "refusals", test_refusals, false },
-	{ "credentials", test_credentials, true },
-	{ "SIGUSR2 handler", test_signal_handler, false },
-	{ "SIGUSR2 sigwait", test_signal_sigwait, false },
-	{ "SIGUSR2 signalfd", test_signal_signalfd, false },
-	{ "SIGUSR2 ignored", test_signal_ignored, false },
-	{ "SIGUSR2 default", test_signal_default, false },
-	{ "disable", test_disable, false },
-	{ "lease", test_lease, false },
+	{ "list", test_list, IN_BOTH, false, false },
+	{ "idle", test_idle, IN_BOTH, false, false },
+	{ "form", test_form, IN_BOTH, false, false },
+	{ "clone refused", test_clone_refused, IN_OF_LIBC, false, true },
+	{ "descriptors", test_descriptors, IN_BOTH, false, false },
+	{ "count", test_count, IN_BOTH, false, false },
+	{ "flip", test_flip, IN_BOTH, false, false },
+	{ "client killed", test_client_killed, IN_BOTH, false, false },
+	{ "target killed", test_target_killed, IN_BOTH, false, false },
+	{ "two sessions", test_two_sessions, IN_BOTH, false, false },
+	{ "fork", test_fork, IN_BOTH, false, false },
+	{ "objects", test_objects, IN_BOTH, false, false },
+	{ "dynamic names", test_dynamic_names, IN_BOTH, false, false },
+	{ "nested", test_nested, IN_BOTH, false, false },
+	{ "refusals", test_refusals, IN_BOTH, false, false },
+	{ "credentials", test_credentials, IN_BOTH, true, false },
+	{ "setuid", test_setuid, IN_OF_LIBC, true, false },
+	{ "main leaves", test_main_leaves, IN_RAW, false, false },
+	{ "SIGUSR2 handler", test_signal_handler, IN_BOTH, false, false },
+	{ "SIGUSR2 sigwait", test_signal_sigwait, IN_BOTH, false, false },
+	{ "SIGUSR2 signalfd", test_signal_signalfd, IN_BOTH, false, false },
+	{ "SIGUSR2 ignored", test_signal_ignored, IN_BOTH, false, false },
+	{ "SIGUSR2 default", test_signal_default, IN_BOTH, false, false },
+	{ "disable", test_disable, IN_BOTH, false, false },
+	{ "lease", test_lease, IN_BOTH, false, false },
 };
+
+static const char *const form_name[] = { [RAW] = "raw", [OF_LIBC] = "libc's" };
+
+/* NULL, or why the test cannot be made here. */
+static const char *against(const struct test *test)
+{
+	static int refusing = -1;
+
+	if (test->root && !has_privileges())
+		return "not root";
+	if (!test->refusing && !refuse_raw)
+		return NULL;
+	if (refusing < 0)
+		refusing = can_refuse();
+	return refusing ? NULL : "no filter can be set, or libc makes its threads by clone() too";
+}
 
 int main(int argc, char **argv)
 {
@@ -688,22 +936,26 @@ int main(int argc, char **argv)
 	second = client;
 	signal(SIGPIPE, SIG_IGN);
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-		if (argc > 1 && !strstr(tests[i].name, argv[1]))
+	for (size_t i = 0; i < 2 * sizeof(tests) / sizeof(tests[0]); i++) {
+		const struct test *test = &tests[i % (sizeof(tests) / sizeof(tests[0]))];
+
+		form = i < sizeof(tests) / sizeof(tests[0]) ? RAW : OF_LIBC;
+		refuse_raw = form == OF_LIBC && !has_privileges();
+		if (!(test->forms >> form & 1) || (argc > 1 && !strstr(test->name, argv[1])))
 			continue;
-		if (tests[i].root && geteuid() != 0) {
-			printf("skipped %s: not root\n", tests[i].name);
+		if (against(test)) {
+			printf("skipped %s, %s agent: %s\n", test->name, form_name[form], against(test));
 			skipped++;
 			continue;
 		}
 		client_error[0] = 0;
 		const int64_t begun = client_ms();
 
-		if (tests[i].run()) {
-			printf("ok      %s (%lld ms)\n", tests[i].name, (long long)(client_ms() - begun));
+		if (test->run()) {
+			printf("ok      %s, %s agent (%lld ms)\n", test->name, form_name[form], (long long)(client_ms() - begun));
 			passed++;
 		} else {
-			printf("FAILED  %s: line %d: %s [%s]\n", tests[i].name, why_line, why, client_error);
+			printf("FAILED  %s, %s agent: line %d: %s [%s]\n", test->name, form_name[form], why_line, why, client_error);
 			failed++;
 		}
 		client_close(&client);

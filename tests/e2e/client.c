@@ -73,7 +73,8 @@ static bool find_once(struct client *client)
 
 		if (fd < 0)
 			continue;
-		const struct jst_marker *marker = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+		/* The agent may have made it a moment ago, and not given it a size yet. */
+		const struct jst_marker *marker = lseek(fd, 0, SEEK_END) >= 4096 ? mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
 
 		close(fd);
 		if (marker == MAP_FAILED)

@@ -11,6 +11,11 @@
  *     got                how many SIGUSR2 arrived                                   N
  *     disable            jstrace_disable()                                          done
  *     word               the address of work:step's enable word                     ADDRESS
+ *     single             whether libc knows of one thread only; -: it does not say  0 or 1
+ *     closeall           closes every descriptor above 2                            done
+ *     hold N             N descriptors more, all of them above 2                    done
+ *     setuid ID          setresuid(ID, ID, ID)                                      done
+ *     leave              pthread_exit() in the main thread                          nothing
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -20,6 +25,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#define SINGLE (__libc_single_threaded ? "1" : "0")
+#else
+#define SINGLE "-"
+#endif
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -190,6 +201,23 @@ static void answer(char *line)
 		__asm__("leaq \"jstrace.on.work:step\"(%%rip), %0" : "=r"(address));
 		printf("%p\n", address);
 		return;
+	} else if (strcmp(line, "single") == 0) {
+		puts(SINGLE);
+		return;
+	} else if (strcmp(line, "closeall") == 0) {
+		for (int fd = 3; fd < 1024; fd++)
+			close(fd);
+	} else if (sscanf(line, "hold %ld", &a) == 1) {
+		while (a-- > 0)
+			if (dup(0) < 3)
+				abort();
+	} else if (sscanf(line, "setuid %ld", &a) == 1) {
+		if (setresuid((uid_t)a, (uid_t)a, (uid_t)a) < 0) {
+			puts(strerror(errno));
+			return;
+		}
+	} else if (strcmp(line, "leave") == 0) {
+		pthread_exit(NULL);
 	}
 	puts("done");
 }
