@@ -23,6 +23,7 @@
 
 #include "process.h"
 #include "raw.h"
+#include "stacks.h"
 
 enum {
 	GUARD = 64 << 10,      /* a page, of whatever size pages are */
@@ -178,7 +179,7 @@ static bool privileged(void)
 
 bool jst_raw_thread_possible(void)
 {
-	return clock_is_libcs && !sanitized() && !on_valgrind() && !privileged();
+	return clock_is_libcs && jst_stacks_main_tells() && jst_raw_tid() == jst_raw_pid() && !sanitized() && !on_valgrind() && !privileged();
 }
 
 /* ---- the thread ---- */

@@ -17,7 +17,8 @@ size_t jst_raw_thread_load(void);
 /*
  * Whether such a thread can do here what it is for. It cannot
  *   - in a process with privileges that it may put aside: libc would have each of its threads do so, and this one not be told;
- *   - beside a sanitizer or under valgrind, which follow every thread from its making, or where another library stands in for clock_gettime().
+ *   - beside a sanitizer or under valgrind, which follow every thread from its making, or where another library stands in for clock_gettime();
+ *   - where the bounds of stacks are to be learned from a thread of libc's (stacks.h): under musl, and where the library is loaded by another thread than the main one, which may have gone by then.
  * Context: load, fork.
  */
 bool jst_raw_thread_possible(void);

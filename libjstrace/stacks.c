@@ -121,6 +121,11 @@ static bool is_main_block(const uintptr_t *words)
 	return &__libc_stack_end && words[0] == 0 && words[1] == (uintptr_t)__libc_stack_end && words[2] == 0;
 }
 
+bool jst_stacks_main_tells(void)
+{
+	return &__libc_stack_end != NULL;
+}
+
 /* A copy of what lies between first and last, as far as that can be read. Returns its bytes. The kernel copies: what is behind the control block is not ours. It may be a guard page of another stack, which the mappings
  * need not show, and it may be unmapped while we look. */
 static size_t copy_control(int fd, uintptr_t first, uintptr_t last)

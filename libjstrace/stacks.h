@@ -9,4 +9,7 @@
 /* Looks at the process's mappings and publishes what is there in jst_process->stack_map. True: something was not known before. Context: agent. */
 bool jst_stacks_refresh(void);
 
+/* Whether the main thread's control block tells where libc keeps the bounds of every thread's stack: glibc's. Else the agent must have such a block itself. Context: any. */
+bool jst_stacks_main_tells(void);
+
 #endif
