@@ -116,4 +116,35 @@ for sanitizer in address thread; do
 	is 'threads' "with the sanitizer: $sanitizer" $plain env ASAN_OPTIONS=detect_leaks=0 "$work/$sanitizer"
 done
 if command -v valgrind >/dev/null; then is 'threads' 'under valgrind' $plain valgrind -q "$work/archive"; else without 'valgrind is not installed'; fi
+
+# Where stacks are, is learned from the main thread's control block then: a thread's is walked to its end.
+cat >"$work/walked.c" <<'END'
+#include <pthread.h>
+#include <unistd.h>
+#include <jstrace.h>
+__attribute__((noinline)) static void inner(void) { JSTRACE("work:step"); __asm__ volatile("" ::: "memory"); }
+static void *outermost(void *argument)
+{
+	for (;;) {
+		inner();
+		usleep(1000);
+	}
+	return argument;
+}
+int main(void)
+{
+	pthread_t thread;
+	pthread_create(&thread, NULL, outermost, NULL);
+	return pthread_join(thread, NULL);
+}
+END
+cc -O1 -g -fno-omit-frame-pointer -I"$root/libjstrace" -o "$work/walked" "$work/walked.c" "$build/libjstrace.a" -lpthread || fail 'the program with a thread does not compile'
+start walked $plain "$work/walked"
+instrumented "$pid"
+start stacks "$jstrace" -p "$pid" -e 'work:step { @[stack()] = count(); } tick-500ms { exit(); }'
+stacks=$pid
+walked() { ended "$stacks"; }
+wait_for 30 walked || fail 'the walks of stacks do not end'
+awk '/ inner /{inner = NR} / outermost /{outer = NR} /…/{cut = 1} END { exit !(inner && outer == inner + 1 && !cut) }' "$work/stacks.out" || fail "a thread's stack is not walked"
+passed=$((passed + 1))
 echo "$passed passed, 0 failed, $skipped skipped"
