@@ -104,13 +104,20 @@ static bool rung(void)
 	return jst_raw_call(SYS_rt_sigtimedwait, (long)&set, (long)&info, (long)&now, sizeof(set), 0, 0) == SIGUSR2 && info.si_code == SI_QUEUE && info.si_value.sival_int == JST_WAKE_MAGIC;
 }
 
-static void loop(struct jst_marker *own, struct jst_clock *clock)
+static void loop(struct jst_marker *own)
 {
 	struct jst_serve *serve = NULL;
+	struct jst_clock clock;
+	bool clocked = false;
 
 	while (!atomic_load_explicit(&stop, memory_order_acquire)) { /* pairs with jstrace_disable() */
-		if (rung())
-			jst_serve_listen(&serve, own, clock);
+		if (rung()) {
+			/* It takes some dozens of calls, and more of our code in memory, which a program that nobody traces need not pay for. */
+			if (!clocked)
+				jst_clock_init(&clock);
+			clocked = true;
+			jst_serve_listen(&serve, own, &clock);
+		}
 		if (serve)
 			jst_serve_step(&serve, LOOK_MS);
 		else
@@ -123,7 +130,6 @@ static void loop(struct jst_marker *own, struct jst_clock *clock)
 static void agent(void)
 {
 	struct jst_agent *self = &jst_process->agent;
-	struct jst_clock clock;
 	int64_t newborn = NEWBORN_NS;
 
 	__asm__("" : "+r"(newborn)); /* not a constant, to be read from a page that the child has not touched yet */
@@ -141,15 +147,11 @@ static void agent(void)
 		jst_sites_unlock();
 	}
 	/* Before anything is opened: until then the table is the program's. */
-	if (own_descriptors()) {
-		jst_clock_init(&clock);
+	struct jst_marker *own = own_descriptors() ? jst_marker_make() : NULL;
 
-		struct jst_marker *own = jst_marker_make();
-
-		if (own) {
-			atomic_store_explicit(&self->marker, own, memory_order_release); /* pairs with jstrace_disable() */
-			loop(own, &clock);
-		}
+	if (own) {
+		atomic_store_explicit(&self->marker, own, memory_order_release); /* pairs with jstrace_disable() */
+		loop(own);
 	}
 	atomic_store_explicit(&given_up, true, memory_order_relaxed);
 	atomic_store_explicit(&self->state, JST_AGENT_ENDED, memory_order_release); /* pairs with jstrace_disable() */

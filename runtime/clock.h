@@ -68,7 +68,7 @@ struct jst_clock {
 	uint64_t mult;          /* the rate as measured last, 0: not yet; for all sessions, which are adjusted one right after the other */
 };
 
-/* Takes the first pair; cheap. Context: agent (at load). */
+/* Takes the first pair. Context: agent (as it is first rung). */
 void jst_clock_init(struct jst_clock *clock);
 /* Publishes the first scale; waits up to 2 ms if the first pair is too young to be exact. Without a usable TSC leaves index 0 and sets only wall of scale[0]. Context: agent. */
 void jst_clock_start(struct jst_clock *clock, struct jst_clock_page *page);
