@@ -43,6 +43,8 @@ expect "$(readelf -sW "$build/libjstrace.a" | awk '($5 == "GLOBAL" || $5 == "WEA
 # libc and nothing more.
 expect "$(readelf -dW "$build/libjstrace.so" | awk '/NEEDED/ && !/\[(libc\.|libpthread\.|ld-)/ { print "  " $0 }')" "libjstrace.so may need libc alone"
 expect "$("$cc" -shared -nodefaultlibs -o /dev/null -Wl,-z,defs -Wl,--whole-archive "$build/libjstrace.a" -Wl,--no-whole-archive -lc -lgcc 2>&1)" "libjstrace.a may need libc alone"
+# The agent may be a thread that libc does not know of, and nothing else of the library needs these either: raw_thread.h.
+expect "$(nm -u "$build/libjstrace.a" | awk '$2 ~ /^(__)?((m|c|re)alloc|free|v?(s|sn|f)?printf(_chk)?|strto[dfilu].*|isoc23_.*|ato.*|strerror.*|openat|open(64)?|close|read|write|poll|usleep|nanosleep|sigtimedwait)$/ { print "  " $2 }')" "libjstrace.a may need nothing of libc that looks at the calling thread"
 expect "$(readelf -dW "$build/libjstrace.so" | grep -q 'SONAME.*libjstrace\.so\.0' || echo "  no soname libjstrace.so.0")" "the soname of libjstrace.so"
 expect "$(readelf -dW "$build/libjstrace.so" | grep -q NODELETE || echo "  no NODELETE flag")" "libjstrace.so must not be unloaded"
 expect "$(readelf -dW "$build/libjstrace.so" | grep TEXTREL)" "libjstrace.so has no text relocations"
