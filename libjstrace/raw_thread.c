@@ -138,13 +138,20 @@ size_t jst_raw_thread_load(void)
 	return objects.thread_local_size;
 }
 
+#if JST_SANITIZED
+static bool sanitized(void)
+{
+	return true;
+}
+#else
 /* A program may have a sanitizer that the library was not compiled with. */
 extern char __asan_init __attribute__((weak)), __tsan_init __attribute__((weak)), __msan_init __attribute__((weak)), __hwasan_init __attribute__((weak));
 
 static bool sanitized(void)
 {
-	return JST_SANITIZED || &__asan_init || &__tsan_init || &__msan_init || &__hwasan_init;
+	return &__asan_init || &__tsan_init || &__msan_init || &__hwasan_init;
 }
+#endif
 
 /* valgrind's own question, which a real processor passes over: RUNNING_ON_VALGRIND. */
 static bool on_valgrind(void)
