@@ -22,10 +22,6 @@
 #include "verify.h"
 #include "watch.h"
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-
 enum {
 	BINDING_ROOM = 1024,             /* bytes of arena for each site there is … */
 	BINDINGS_ROOM = 1 << 28,         /* … of very many sites few fire, and what finds no room is bound at each event … */

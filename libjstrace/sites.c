@@ -7,7 +7,6 @@
 #include "sites.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "jstrace.h"
 #include "lock.h"
@@ -52,12 +51,11 @@ void jst_sites_unlock(void)
 void jst_sites_breathe(void)
 {
 	const bool awaited = atomic_load_explicit(&jst_process->lock, memory_order_relaxed) == 2; /* a hint */
-	const struct timespec wake_up = { 0, 50000 };
 
 	jst_sites_unlock();
 	/* Whoever waits is asleep, and would find the lock taken again before it is awake. */
 	if (awaited)
-		nanosleep(&wake_up, NULL);
+		jst_raw_sleep(50000);
 	jst_sites_lock();
 }
 

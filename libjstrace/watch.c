@@ -6,10 +6,10 @@
 #include "watch.h"
 
 #include <string.h>
-#include <sys/mman.h>
 
 #include "hash.h"
 #include "match.h"
+#include "raw.h"
 
 /* Sites between two releases of the lock, tenths of a millisecond: where all are bound, and where none is. */
 enum { STEP_BINDING = 64, STEP = 1024 };
@@ -81,7 +81,7 @@ static struct jst_bound *take_up(struct jst_installed *installed, const struct j
 
 /* ---- watching ---- */
 
-static void bind(struct jst_installed *installed, struct jst_site_record *record, uint32_t id)
+static void bind_one(struct jst_installed *installed, struct jst_site_record *record, uint32_t id)
 {
 	struct jst_probe probe;
 	bool full;
@@ -114,7 +114,7 @@ static uint32_t watch(struct jst_installed *installed, const struct jst_site_spa
 		if (record->version != JST_SITE_VERSION || is_watched(installed, id) || !jst_match_name(installed->match, jst_site_name(record)) || !jst_site_sound(record))
 			continue;
 		if (record->kind == JST_SITE_EVENT)
-			bind(installed, record, id);
+			bind_one(installed, record, id);
 		installed->watched[id / 64] |= UINT64_C(1) << id % 64;
 		found++;
 	}
@@ -172,10 +172,12 @@ static bool count(struct jst_installed *installed, uint32_t found)
 
 	/* What the kernel does for it takes longer than a step. */
 	jst_sites_unlock();
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	void *memory = jst_raw_memory(size);
 
+	if (memory)
+		jst_raw_advise(memory, size, MADV_POPULATE_WRITE);
 	jst_sites_lock();
-	if (memory == MAP_FAILED)
+	if (!memory)
 		return false;
 	names.place = memory;
 	while (jst_sites_walk(&cursor, STEP, &span)) {
@@ -187,7 +189,7 @@ static bool count(struct jst_installed *installed, uint32_t found)
 		jst_sites_breathe();
 	}
 	jst_sites_unlock();
-	munmap(memory, size);
+	jst_raw_unmap(memory, size);
 	jst_sites_lock();
 	return true;
 }
