@@ -5,12 +5,16 @@ need curl wrk
 
 # Workers are ended amid probes, and rubbish is collected in them, while sessions come and go.
 start_node workers --expose-gc "$programs/workers.js"
-for round in 1 2 3 4; do
+# watch_workers: whether workers were seen to fire and to end. Where starting one takes long, a session may see none of it.
+watch_workers() {
 	run 0 -p "$target" --duration 0.7 -e 'worker:named { @n = count(); @t[thread] = max(id); } worker:bound { @b = count(); } worker:ended { @e = max(ended); }'
-	grep -q '^@e: [1-9]' "$work/run.out" || fail "no worker ended in round $round"
-	grep -q '^@n: [1-9]' "$work/run.out" || fail "no worker fired in round $round"
-	grep 'events torn\|nested' "$work/run.err" && fail "an event was left in its middle"
+	grep 'events torn\|nested' "$work/run.err" >>"$work/torn"
+	grep -q '^@e: [1-9]' "$work/run.out" && grep -q '^@n: [1-9]' "$work/run.out"
+}
+for round in 1 2 3 4; do
+	wait_for 60 watch_workers || fail "no worker fired, or none ended, in round $round"
 done
+[ -s "$work/torn" ] && fail "an event was left in its middle: $(cat "$work/torn")"
 kill -TERM "$target"
 finished "$target" 20
 [ "$code" = 0 ] || fail "workers.js ended with $code"
