@@ -79,7 +79,7 @@ uint32_t jst_flip(struct jst_installed *installed)
 
 	for (uint32_t i = 0; i < used; i++)
 		steer(&installed->run.memory.slots[i], generation);
-	/* Behind the banks' generations. The barrier pairs with the load in jst_slot_bank(), which stands behind the owner's odd sequence. */
+	/* Behind the banks' generations: pairs with the acquire in run.c. The barrier pairs with the loads of an event, which stand behind the owner's odd sequence. */
 	atomic_store_explicit(&header->generation, generation + 1, memory_order_release);
 	if (!jst_quiesce_barrier())
 		return used; /* it answered when the session began; refused since, nobody can be seen outside */

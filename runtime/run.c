@@ -53,7 +53,8 @@ static __attribute__((noinline)) void run_slowly(struct jst_run *run, const stru
 	run->words = words;
 	run->binding = binding;
 	run->found.slot = NULL;
-	const uint32_t generation = atomic_load_explicit(&header->generation, memory_order_relaxed);
+	/* Pairs with the release in jst_flip(): the banks' generations are those that belong to it, or later ones, and what is picked by them holds for all events of this generation. */
+	const uint32_t generation = atomic_load_explicit(&header->generation, memory_order_acquire);
 
 	if (run->generation != generation) {
 		run->update.bank = jst_slot_bank_at(run->slot, generation);
