@@ -14,6 +14,7 @@ enum {
 
 struct maker {
 	const struct jst_program *program;
+	const struct jst_probe *probe;
 	const struct jst_field_binding *fields;
 	struct jst_insn *code;
 	uint32_t insns;
@@ -233,6 +234,14 @@ static void find_shortcut(const struct maker *maker, uint32_t at, struct jst_pla
 	}
 }
 
+static bool has_doubles(const struct jst_probe *probe)
+{
+	for (uint32_t i = 0; i < probe->fields; i++)
+		if (probe->field[i].type == JST_FIELD_DOUBLE)
+			return true;
+	return false;
+}
+
 /* Whether the instruction may be the first to yield a double, or computes with some of its own. */
 static bool makes_doubles(const struct maker *maker, const struct jst_insn *insn)
 {
@@ -243,8 +252,8 @@ static bool makes_doubles(const struct maker *maker, const struct jst_insn *insn
 		return constants[insn->imm].kind == JST_DOUBLE;
 	case JST_OP_FIELD:
 		return maker->fields[insn->imm].type == JST_FIELD_DOUBLE;
-	case JST_OP_EVENT: /* it sends fields as they are */
-		return false;
+	case JST_OP_EVENT: /* its record has integers for doubles that are whole */
+		return has_doubles(maker->probe);
 	case JST_OP_MAPGET:
 	case JST_OP_MAPADD:
 	case JST_OP_MAPSUB:
@@ -308,7 +317,7 @@ static void make(const struct jst_program *program, struct jst_binding *binding,
 
 	for (uint32_t i = 0; i < clauses; i++) {
 		const struct jst_clause_decl *decl = &decls[clause[i]];
-		struct maker maker = { .program = program, .fields = binding->field, .code = (struct jst_insn *)&code[decl->first_insn], .insns = decl->insns };
+		struct maker maker = { .program = program, .probe = &binding->probe, .fields = binding->field, .code = (struct jst_insn *)&code[decl->first_insn], .insns = decl->insns };
 
 		flags |= flags_of(&maker);
 		plan[i] = (struct jst_plan){ .code = maker.code, .insns = decl->insns };

@@ -77,7 +77,7 @@ void jst_session_event(struct jst_session *session, const struct jst_runner *run
 void jst_session_clause(struct jst_session *session, const struct jst_runner *runner, const struct jst_binding *binding, const uint64_t *words, uint32_t clause)
 {
 	const uint16_t index = (uint16_t)clause;
-	struct jst_binding single = { .field = binding->field };
+	struct jst_binding single = { .field = binding->field, .probe = binding->probe };
 	struct jst_plan plan;
 
 	jst_plan_make_plain(session->program, &single, &index, 1, &plan);

@@ -5,20 +5,32 @@
 
 #include "vm.h"
 
-static int compare_int_double(int64_t i, double d)
+static bool is_nan(uint64_t d)
 {
-	/* 2^63 is a double; every double below it in size has an integral part that is an int64. */
-	if (d >= 0x1p63)
-		return -1;
-	if (d < -0x1p63)
-		return 1;
-	const int64_t whole = (int64_t)d;
+	return d << 1 > UINT64_C(0x7ff) << 53;
+}
 
-	if (i != whole)
-		return i < whole ? -1 : 1;
-	const double rest = d - (double)whole; /* exact: where whole is not below 2^53 in size, d has no fraction */
+/* By bits: one of the two may be what another event left, in an event that does not compute with doubles and must raise no exception. d is no NaN. */
+static int compare_int_double(int64_t i, uint64_t d)
+{
+	const unsigned biased = d >> 52 & 0x7ff;
+	const bool negative = d >> 63;
+	const uint64_t mantissa = (d & ((UINT64_C(1) << 52) - 1)) | (uint64_t)(biased != 0) << 52;
+	const int exponent = (int)(biased ? biased : 1) - 1075; /* d is mantissa * 2^exponent */
+	const int beyond = negative ? 1 : -1; /* where d is farther from 0 than i, or on its other side */
 
-	return rest > 0 ? -1 : rest < 0 ? 1 : 0;
+	/* From 2^64 on. */
+	if (exponent > 11)
+		return beyond;
+	const uint64_t whole = exponent >= 0 ? mantissa << exponent : exponent > -64 ? mantissa >> -exponent : 0;
+	const bool fraction = exponent < 0 && (exponent <= -64 ? mantissa != 0 : (whole << -exponent) != mantissa);
+	const uint64_t magnitude = i < 0 ? -(uint64_t)i : (uint64_t)i;
+
+	if ((i < 0) != negative && (magnitude || whole || fraction))
+		return beyond;
+	if (magnitude > whole)
+		return -beyond;
+	return magnitude < whole || fraction ? beyond : 0;
 }
 
 static int compare_strings(const struct jst_value *a, const struct jst_value *b)
@@ -39,11 +51,11 @@ int jst_value_compare(const struct jst_value *a, const struct jst_value *b)
 		return compare_strings(a, b);
 	if (a->kind == JST_NIL || b->kind == JST_NIL || a->kind == JST_STRING || b->kind == JST_STRING)
 		return -2;
-	if ((a->kind == JST_DOUBLE && a->d != a->d) || (b->kind == JST_DOUBLE && b->d != b->d))
+	if ((a->kind == JST_DOUBLE && is_nan((uint64_t)a->i)) || (b->kind == JST_DOUBLE && is_nan((uint64_t)b->i)))
 		return -2;
 	if (a->kind == JST_INT)
-		return compare_int_double(a->i, b->d);
+		return compare_int_double(a->i, (uint64_t)b->i);
 	if (b->kind == JST_INT)
-		return -compare_int_double(b->i, a->d);
+		return -compare_int_double(b->i, (uint64_t)a->i);
 	return a->d < b->d ? -1 : a->d > b->d;
 }

@@ -239,6 +239,7 @@ START_TEST(what_scripts_are_full_of_has_shortcuts)
 		{ "request:end < @[path] = count() >", JST_SHORTCUT_NONE, 0 },
 		{ "request:end < @ = stats(id) >", JST_SHORTCUT_NONE, JST_BINDING_DOUBLES },
 		{ "request:end /path/ < @ = count() >", JST_SHORTCUT_NONE, 0 },
+		{ "request:end { emit; }", JST_SHORTCUT_NONE, JST_BINDING_CLOCK | JST_BINDING_DOUBLES },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
