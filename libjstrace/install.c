@@ -208,7 +208,7 @@ static void unmap(struct jst_installed *installed)
 	if (installed->run.work)
 		jst_raw_unmap(installed->run.work, installed->work_bytes);
 	if (installed->unkept)
-		jst_raw_unmap(installed->unkept, JST_SLOTS * sizeof(struct jst_unkept));
+		jst_raw_unmap(installed->unkept, JST_SLOTS * installed->unkept_size);
 	jst_raw_unmap((void *)installed->run.program, JST_PROGRAM_MAX_SIZE);
 	jst_raw_unmap(installed, installed->self_size);
 }
@@ -251,7 +251,8 @@ struct jst_installed *jst_install_prepare(const struct jst_message_load *load, v
 	installed->run.work_size = jst_session_work_size(string_size);
 	installed->work_bytes = (uint64_t)JST_SLOTS * installed->run.work_size;
 	installed->run.work = jst_raw_memory(installed->work_bytes);
-	installed->unkept = jst_raw_memory(JST_SLOTS * sizeof(struct jst_unkept));
+	installed->unkept_size = jst_unkept_size(program);
+	installed->unkept = jst_raw_memory(JST_SLOTS * installed->unkept_size);
 	installed->uses_comm = uses(program, JST_OP_VARIABLE, JST_VARIABLE_COMM);
 	if (uses(program, JST_OP_CALL, JST_FUNCTION_STACK)) {
 		jst_stacks_refresh();

@@ -39,6 +39,7 @@ struct jst_installed {
 	int memory_fd, tails_fd;          /* agent's; -1 once the CLI has them */
 	uint64_t self_size, work_bytes, memory_bytes; /* bytes of the mappings */
 	struct jst_unkept *unkept;        /* one a slot, untouched until used: table.h. Too large for a signal's stack */
+	uint64_t unkept_size;             /* bytes of one */
 	struct jst_match *match;          /* the program's patterns */
 	_Atomic uint64_t arena_used;      /* bytes, from the start of this mapping */
 	struct jst_table table;

@@ -190,7 +190,7 @@ static const struct jst_binding *look_up(struct jst_installed *installed, struct
 	const struct jst_binding *binding = jst_table_find(installed, probe, *hash, slot);
 
 	/* One that is made for this event alone is not kept. */
-	if (kept && binding && binding != &installed->unkept[slot].binding) {
+	if (kept && binding && binding != &jst_unkept_of(installed, slot)->binding) {
 		const uint32_t age = oldest->age + KEPT;
 
 		*oldest = (struct jst_named_kept){ .serial = installed->serial, .age = age, .types = types, .binding = binding };

@@ -36,19 +36,22 @@ static bool same(const struct jst_probe *a, const struct jst_probe *b)
 
 static const struct jst_binding *make_unkept(const struct jst_installed *installed, const struct jst_probe *probe, uint32_t slot)
 {
-	struct jst_unkept *unkept = &installed->unkept[slot];
-	const uint32_t clauses = jst_probe_clauses(installed->run.program, probe->name, unkept->clause);
+	const struct jst_program *program = installed->run.program;
+	struct jst_unkept *unkept = jst_unkept_of(installed, slot);
+	struct jst_field_binding *field = (struct jst_field_binding *)(unkept->plan + jst_program_count(program, JST_SECTION_CLAUSES));
+	uint16_t *clause = (uint16_t *)(void *)(field + jst_program_count(program, JST_SECTION_FIELDS));
+	const uint32_t clauses = jst_probe_clauses(program, probe->name, clause);
 
 	if (!clauses)
 		return NULL;
-	jst_probe_bind_fields(installed->run.program, probe, unkept->field);
+	jst_probe_bind_fields(program, probe, field);
 	unkept->binding = (struct jst_binding){
 		.probe = *probe,
 		.prefix = jst_probe_prefix(probe->name),
 		.probename = jst_probe_last(probe->name),
-		.field = unkept->field,
+		.field = field,
 	};
-	jst_plan_make_plain(installed->run.program, &unkept->binding, unkept->clause, clauses, unkept->plan);
+	jst_plan_make_plain(program, &unkept->binding, clause, clauses, unkept->plan);
 	return &unkept->binding;
 }
 

@@ -8,13 +8,25 @@
 #include "install.h"
 #include "jstrace.h"
 
-/* A binding that is too many for the table, made for one event in its thread's place. */
+/* A binding that is too many for the table, made for one event in its thread's place. As large as the program needs it: there is a place for each slot, and what is mapped may be limited or counted. */
 struct jst_unkept {
 	struct jst_binding binding;
-	uint16_t clause[JST_MAX_CLAUSES];
-	struct jst_plan plan[JST_MAX_CLAUSES];
-	struct jst_field_binding field[JST_MAX_FIELDS];
+	struct jst_plan plan[]; /* a clause of the program; behind them a struct jst_field_binding a field, and a uint16_t a clause */
 };
+
+/* Bytes of a place, a multiple of 8. Context: any. */
+static inline size_t jst_unkept_size(const struct jst_program *program)
+{
+	const size_t clauses = jst_program_count(program, JST_SECTION_CLAUSES), fields = jst_program_count(program, JST_SECTION_FIELDS);
+
+	return (sizeof(struct jst_unkept) + clauses * (sizeof(struct jst_plan) + sizeof(uint16_t)) + fields * sizeof(struct jst_field_binding) + 7) & ~(size_t)7;
+}
+
+/* The place of a slot. Context: probe. */
+static inline struct jst_unkept *jst_unkept_of(const struct jst_installed *installed, uint32_t slot)
+{
+	return (struct jst_unkept *)(void *)((char *)installed->unkept + installed->unkept_size * slot);
+}
 
 /* XXH3 of the name mixed with the fields' names and types: what a binding depends on. Never 0. Context: any. */
 uint64_t jst_table_hash(struct jst_string name, const struct jst_field *fields, uint32_t count);
