@@ -39,15 +39,18 @@ static inline __attribute__((always_inline)) bool jst_quick_get(struct jst_run *
 	return true;
 }
 
-/* Removes the entry that was found under the key. A copy that another thread is just inserting may stay: it comes after. */
-static inline __attribute__((always_inline)) bool jst_quick_remove(struct jst_run *run, int32_t map, uint64_t key)
+/* Removes the entry that was found under the key. *doubtful: there may be a copy elsewhere that is older, and jst_map_word_delete() must follow. A copy that another thread is just inserting may stay: it comes after. */
+static inline __attribute__((always_inline)) bool jst_quick_remove(struct jst_run *run, int32_t map, uint64_t key, bool *doubtful)
 {
 	struct jst_atomic_pair *slot = run->found.slot;
 
 	if (__builtin_expect(!slot || run->found.map != map || run->found.salted != jst_map_salted(key), 0))
 		return false;
 	run->found.slot = NULL;
-	return jst_pair_clear(slot, run->found.salted);
+	if (__builtin_expect(!jst_pair_clear(slot, run->found.salted), 0))
+		return false;
+	*doubtful = atomic_load_explicit(&jst_quick_root(run, map)->spread, memory_order_seq_cst);
+	return true;
 }
 
 /* The state of an aggregation without keys that the bank leads to; NULL before the first update. */

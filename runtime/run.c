@@ -32,13 +32,17 @@ static __attribute__((noinline)) void run_rest(struct jst_run *run, const struct
 	leave(run->slot);
 }
 
-/* The same after an insertion into a map of which it is not clear that it is the only one. */
+/* The same after an insertion into a map of which it is not clear that it is the only one, or after a removal likewise: slot NULL. */
 static __attribute__((noinline)) void settle_and_run_rest(struct jst_run *run, struct jst_atomic_pair *slot, const struct jst_plan *plan, const struct jst_plan *end)
 {
 	const struct jst_map_access access = { .memory = run->map.memory, .slot = run->slot, .decl = (const struct jst_map_decl *)jst_program_section(run->program, JST_SECTION_MAPS) + plan->map,
 	                                       .index = (uint32_t)plan->map, .scratch = run->map.scratch, .room = run->map.room, .used = run->map.used };
+	const uint64_t salted = jst_map_salted(run->words[plan->word]);
 
-	jst_map_word_settle(&access, jst_map_salted(run->words[plan->word]), slot);
+	if (slot)
+		jst_map_word_settle(&access, salted, slot);
+	else
+		jst_map_word_delete(&access, salted);
 	run_rest(run, plan + 1, end);
 }
 
@@ -107,7 +111,11 @@ void jst_run_event(struct jst_run *run, const struct jst_binding *binding, const
 			done = jst_quick_get(run, plan->map, words[plan->word], &value) && jst_quick_hist(run, plan->aggregation, JST_DEFAULT_HIST_BITS, (int64_t)((uint64_t)run->now - (uint64_t)value));
 			break;
 		case JST_SHORTCUT_SPANEND:
-			done = jst_quick_remove(run, plan->map, words[plan->word]);
+			done = jst_quick_remove(run, plan->map, words[plan->word], &doubtful);
+			if (__builtin_expect(done && doubtful, 0)) {
+				settle_and_run_rest(run, NULL, plan, end);
+				return;
+			}
 			break;
 		case JST_SHORTCUT_COUNT:
 			done = jst_quick_count(run, plan->aggregation);

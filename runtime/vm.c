@@ -434,18 +434,30 @@ quick_SINCE: {
 	A = jst_value_int((int64_t)((uint64_t)run->now - (uint64_t)value));
 	NEXT;
 }
-quick_DELETE:
-	A = jst_value_int((int64_t)words[insn->b]);
+quick_DELETE: {
+	const uint64_t key = words[insn->b];
+	bool doubtful;
+
+	A = jst_value_int((int64_t)key);
 	insn++;
-	if (unlikely(!jst_quick_remove(run, insn->imm, words[insn[-1].b])))
+	if (unlikely(!jst_quick_remove(run, insn->imm, key, &doubtful)))
 		goto op_MAPDELETE;
+	if (unlikely(doubtful))
+		jst_map_word_delete(map_access(run, insn->imm), jst_map_salted(key));
 	NEXT;
-quick_SPANEND:
-	A = jst_value_int((int64_t)words[insn->b]);
+}
+quick_SPANEND: {
+	const uint64_t key = words[insn->b];
+	bool doubtful;
+
+	A = jst_value_int((int64_t)key);
 	insn++;
-	if (unlikely(!jst_quick_remove(run, insn->imm, words[insn[-1].b])))
+	if (unlikely(!jst_quick_remove(run, insn->imm, key, &doubtful)))
 		goto op_SPANEND;
+	if (unlikely(doubtful))
+		jst_map_word_delete(map_access(run, insn->imm), jst_map_salted(key));
 	NEXT;
+}
 quick_ADD_VARIABLE:
 	if (unlikely(A.kind != JST_INT || !jst_map_scalar_increase(jst_quick_root(run, insn->imm), A.i)))
 		goto op_MAPADD;

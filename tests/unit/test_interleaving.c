@@ -14,6 +14,7 @@
 
 #include "hash.h"
 #include "map_table.h"
+#include "quick.h"
 #include "store.h"
 
 enum { WORDS, GENERAL, SCALAR, MAPS, FILLERS = 250 };
@@ -334,6 +335,80 @@ START_TEST(a_block_that_comes_back_is_noticed)
 }
 END_TEST
 
+/* A span's start and its end as quick instructions do them. */
+static struct jst_session session;
+static struct jst_run runs[2];
+
+static struct jst_run *run_of(const struct jst_map_access *access)
+{
+	return &runs[access == &access_of[1][WORDS]];
+}
+
+static void start_quickly(const struct jst_map_access *access)
+{
+	struct jst_atomic_pair *slot;
+	bool doubtful = false;
+
+	if (!jst_quick_put_now(run_of(access), WORDS, (uint64_t)key.i, &slot, &doubtful))
+		jst_map_set(access, &key, jst_value_int(run_of(access)->now));
+	else if (doubtful)
+		jst_map_word_settle(access, jst_map_salted((uint64_t)key.i), slot);
+}
+
+static void end_quickly(const struct jst_map_access *access)
+{
+	struct jst_run *run = run_of(access);
+	int64_t value;
+	bool doubtful;
+
+	run->found.slot = NULL;
+	(void)jst_quick_get(run, WORDS, (uint64_t)key.i, &value);
+	if (!jst_quick_remove(run, WORDS, (uint64_t)key.i, &doubtful))
+		jst_map_end(access, &key);
+	else if (doubtful)
+		jst_map_word_delete(access, jst_map_salted((uint64_t)key.i));
+}
+
+static struct jst_atomic_pair *home_of(struct jst_value integer)
+{
+	return jst_map_home(&store->memory, jst_map_root(&access_of[0][WORDS]), jst_map_salted((uint64_t)integer.i));
+}
+
+/* The key has an entry already, elsewhere, since its home was taken then: neither way may leave it behind. */
+START_TEST(a_quick_end_leaves_no_copy)
+{
+	static const struct { operation *first, *other; } orders[] = { { start_quickly, end_quickly }, { end_quickly, start_quickly } };
+	const struct sigaction action = { .sa_sigaction = on_trap, .sa_flags = SA_SIGINFO };
+	const struct jst_map_access *access = &access_of[0][WORDS];
+	struct jst_value rival = jst_value_int(2);
+	int n = 0;
+
+	sigaction(SIGTRAP, &action, NULL);
+	session.memory = store->memory;
+	for (unsigned who = 0; who < 2; who++)
+		runs[who] = (struct jst_run){ .session = &session, .now = 7 };
+	key = jst_value_int(1);
+	while (home_of(rival) != home_of(key))
+		rival.i++;
+	if (!run_with(get_it, get_it, WORDS, 0))
+		return;
+	for (bool more = true; more; n++) {
+		jst_map_set(access, &rival, jst_value_int(1));
+		jst_map_set(access, &key, jst_value_int(100));
+		jst_map_delete(access, &rival);
+		more = run_with(orders[_i].first, orders[_i].other, WORDS, n);
+		if (!more)
+			break;
+		get_it(access);
+		ck_assert_msg(result == -1 || result == 7, "step %d: %lld", n, (long long)result);
+		count(access);
+		ck_assert_msg(copies == (result == 7), "step %d: %u copies", n, copies);
+		jst_map_delete(access, &key);
+	}
+	ck_assert_int_gt(n, 20);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("interleaving");
@@ -343,6 +418,7 @@ int main(void)
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_loop_test(tests, every_interleaving_is_one_order_or_the_other, 0, MAPS);
 	tcase_add_loop_test(tests, a_block_that_comes_back_is_noticed, 0, 2);
+	tcase_add_loop_test(tests, a_quick_end_leaves_no_copy, 0, 2);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
