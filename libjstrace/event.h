@@ -4,6 +4,7 @@
 #ifndef JST_EVENT_H
 #define JST_EVENT_H
 
+#include <string.h>
 #include <sys/prctl.h>
 
 #include "install.h"
@@ -53,14 +54,34 @@ static inline void jst_event_claim(struct jst_installed *installed, struct jst_t
 	thread->claimed[installed->index] = installed->serial;
 }
 
-/* With a first event's claim, or with doubles. */
+/*
+ * The first event after one that was left in its middle, or taken for such a one. Should that go on some time (a signal handler's probe on a stack of which nothing could be told), it finds the thread's run as it left it, but for what it may not rely on any more.
+ */
+static inline void jst_event_run_with_care(struct jst_run *run, const struct jst_binding *binding, const uint64_t *words)
+{
+	unsigned char before[JST_RUN_EVENT];
+
+	memcpy(before, run, sizeof(before));
+	jst_run_binding(run, binding, words);
+	memcpy(run, before, sizeof(before));
+	run->clock.index = JST_CLOCK_NONE;
+	run->generation = 0;
+}
+
+/* With a claim, first or once more, or with doubles. */
 __attribute__((noinline)) static void jst_event_run_unusual(struct jst_installed *installed, struct jst_thread *thread, const struct jst_binding *binding, const uint64_t *words)
 {
-	if (thread->claimed[installed->index] != installed->serial)
-		jst_event_claim(installed, thread);
+	const bool claims = thread->claimed[installed->index] != installed->serial;
 	const unsigned floating = jst_event_keep_floating();
 
-	jst_run_binding(jst_run_of(&installed->run, thread->runner.slot), binding, words);
+	if (claims)
+		jst_event_claim(installed, thread);
+	struct jst_run *run = jst_run_of(&installed->run, thread->runner.slot);
+
+	if (claims)
+		jst_event_run_with_care(run, binding, words);
+	else
+		jst_run_binding(run, binding, words);
 	jst_event_restore_floating(floating);
 }
 

@@ -142,13 +142,15 @@ static void count_nested(const struct jst_thread *thread, uint32_t watchers)
 }
 
 /* What an event that was left in its middle may have done to the slots: they are whole again for the next one, and the event counts as torn. */
-static void count_torn(const struct jst_thread *thread)
+static void count_torn(struct jst_thread *thread)
 {
 	for (unsigned i = 0; i < JST_MAX_SESSIONS; i++) {
 		struct jst_installed *installed = atomic_load_explicit(&jst_process->sessions[i], memory_order_acquire);
 
 		if (!installed || thread->claimed[i] != installed->serial)
 			continue;
+		/* The next event in this session takes care: event.h. */
+		thread->claimed[i] = 0;
 		struct jst_slot *slot = &installed->run.memory.slots[thread->runner.slot];
 		const uint32_t inside = atomic_load_explicit(&slot->inside, memory_order_relaxed);
 
@@ -175,6 +177,9 @@ struct jst_thread *jst_thread_enter(uintptr_t frame, uint32_t watchers)
 	}
 	const uint64_t sequence = atomic_load_explicit(&thread->sequence, memory_order_relaxed);
 
+	/* A handler's event came in between, and has tidied up after the one that was left. */
+	if (!(sequence & 1))
+		return jst_thread_enter(frame, watchers);
 	if (!abandoned(atomic_load_explicit(&thread->frame, memory_order_relaxed), frame)) {
 		count_nested(thread, watchers);
 		return NULL;
@@ -182,7 +187,7 @@ struct jst_thread *jst_thread_enter(uintptr_t frame, uint32_t watchers)
 	/* As in jst_thread_enter_straight(), from the odd sequence that the event which was left has left behind to the next one. */
 	atomic_store_explicit(&thread->frame, frame, memory_order_relaxed);
 	atomic_signal_fence(memory_order_seq_cst);
-	atomic_store_explicit(&thread->sequence, (sequence | 1) + 2, memory_order_relaxed);
+	atomic_store_explicit(&thread->sequence, sequence + 2, memory_order_relaxed);
 	atomic_signal_fence(memory_order_seq_cst);
 	atomic_store_explicit(&thread->frame, frame, memory_order_relaxed);
 	count_torn(thread);

@@ -31,7 +31,7 @@ struct jst_session {
 	const struct jst_program *program;   /* verified, private to this process */
 	struct jst_memory memory;
 	const _Atomic uint64_t *tails;       /* ring readers' positions, one a slot, or NULL */
-	unsigned char *work;                 /* JST_SLOTS areas of work_size bytes (the CLI: one); anonymous, untouched until used */
+	unsigned char *work;                 /* JST_SLOTS areas of work_size bytes (the CLI: one), zero at first; anonymous, untouched until used */
 	uint32_t work_size;
 	uint32_t budget;                     /* instructions a clause run */
 	uint32_t string_size;                /* bytes */

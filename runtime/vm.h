@@ -47,6 +47,9 @@ struct jst_run {
 	uint32_t room;       /* bytes for the strings */
 };
 
+/* Bytes, from its beginning, of what is an event's or a clause's. */
+enum { JST_RUN_EVENT = offsetof(struct jst_run, session) };
+
 /* The run of the slot of that index, which is claimed. Context: probe, the slot's owner. */
 static inline struct jst_run *jst_run_of(const struct jst_session *session, uint32_t slot)
 {

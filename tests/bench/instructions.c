@@ -93,6 +93,8 @@ static void make(struct fixture *fixture, const struct workload *workload)
 
 	*session = (struct jst_session){ .program = program_of(workload->script), .string_size = STRINGS, .budget = 10000, .work_size = jst_session_work_size(STRINGS) };
 	session->work = aligned_alloc(64, (size_t)session->work_size * 2);
+	if (session->work)
+		memset(session->work, 0, (size_t)session->work_size * 2);
 	if (base == MAP_FAILED || !session->work || !jst_memory_init(&session->memory, base, session->program, &options))
 		exit(1);
 	jst_session_initialise(session);

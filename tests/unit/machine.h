@@ -122,6 +122,7 @@ static inline void machine_run(struct machine *m, struct jst_program *program)
 	m->session.string_size = m->options.string_size;
 	m->session.work_size = jst_session_work_size(m->options.string_size);
 	m->session.work = aligned_alloc(64, (size_t)m->session.work_size * (m->runner.slot + 1));
+	memset(m->session.work, 0, (size_t)m->session.work_size * (m->runner.slot + 1));
 	ck_assert(jst_memory_init(&m->session.memory, m->base, program, &m->options));
 	jst_session_initialise(&m->session);
 	m->binding.prefix = jst_probe_prefix(m->binding.probe.name);

@@ -55,6 +55,7 @@ static void open_side(struct side *side, const struct jst_program *program, bool
 	ck_assert_ptr_ne(side->base, MAP_FAILED);
 	side->session = (struct jst_session){ .program = program, .string_size = STRINGS, .budget = BUDGET, .work_size = jst_session_work_size(STRINGS) };
 	side->session.work = aligned_alloc(64, (side->session.work_size + 63) / 64 * 64);
+	memset(side->session.work, 0, side->session.work_size);
 	ck_assert(jst_memory_init(&side->session.memory, side->base, program, &options));
 	jst_session_initialise(&side->session);
 	side->runner = (struct jst_runner){ .slot = 0, .tid = 1, .serial = 1 };
