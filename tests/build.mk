@@ -24,8 +24,8 @@ e2e-results := $(call results,build,$(e2e-names))
 differential-results := $(call results,build,differential/differential)
 node-names := e2e/test_node e2e/test_node_churn
 asan-results := $(call results,build/asan,$(unit-names) $(stress-names) differential/differential $(node-names))
-# The attaching half of the CLI has one thread, and its tests many processes, which TSan makes slow.
-tsan-results := $(call results,build/tsan,$(filter-out unit/test_attach,$(unit-names)) $(stress-names))
+# These have one thread, and much to do, or many processes, which TSan makes slow.
+tsan-results := $(call results,build/tsan,$(filter-out $(addprefix unit/test_,attach compile match plan),$(unit-names)) $(stress-names))
 # valgrind knows no pidfds, and neither clocks nor threads run under it as they do by themselves; maps under contention would take it minutes.
 valgrind-names := $(filter-out $(addprefix unit/test_,attach clock find interleaving map site thread),$(unit-names))
 valgrind-results := $(patsubst unit/%,build/check/valgrind/%.result,$(valgrind-names))

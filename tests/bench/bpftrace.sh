@@ -50,7 +50,7 @@ check_bpftrace() {
 			/^@/ && name == map && $NF ~ /^[0-9]+$/ { sum += $NF }
 			/^[\[(]/ && name == map { line = $0; sub(/\|.*/, "", line); n = split(line, word, " "); sum += word[n] }
 			/^[0-9]+ [0-9]+$/ && map == "@print" { sum++ }
-			END { printf "%d", sum }' "$work/$name.output")
+			END { printf "%.0f", sum }' "$work/$name.output")
 		[ "$got" = "$want" ] && continue
 		note "bpftrace ($1-byte nop) counted $got instead of $want of '$workload'"
 		[ "$workload" != filter ] || drop_samples "$name"

@@ -53,7 +53,7 @@ measure_cell() {
 calibrate_cell() {
 	local n=8000
 	measure_cell "$1" "$2" $n
-	each[$1 $2]=$(awk -v ns="$gross" -v ms="$ms" -v least=$n 'BEGIN { n = ms * 1e6 / (ns > 0.02 ? ns : 0.02); printf "%d", (n < least ? least : n) }')
+	each[$1 $2]=$(awk -v ns="$gross" -v ms="$ms" -v least=$n 'BEGIN { n = ms * 1e6 / (ns > 0.02 ? ns : 0.02); printf "%.0f", (n < least ? least : n) }')
 	case $2 in
 	print-*) each[$1 $2]=$print_events ;;
 	esac

@@ -33,7 +33,7 @@ attach() {
 
 # member FILE NAME: sums the member of all lines of type aggregation.
 member() {
-	awk -v name="\"$2\":" '/"type": ?"aggregation"/ { i = index($0, name); if (i) { rest = substr($0, i + length(name)); sum += rest + 0 } } END { printf "%d", sum }' "$1"
+	awk -v name="\"$2\":" '/"type": ?"aggregation"/ { i = index($0, name); if (i) { rest = substr($0, i + length(name)); sum += rest + 0 } } END { printf "%.0f", sum }' "$1"
 }
 
 # detach NAME WORKLOAD: ends the CLI, sets $lost, and checks that every event was counted. Only records that print had no room for may be missing, if they were counted as dropped: then that is noted.

@@ -111,7 +111,7 @@ say() { echo "bench: $* (after $SECONDS s)"; }
 
 # cpu_ns PID: CPU time of a process's threads that live.
 cpu_ns() {
-	cat "/proc/$1/task"/*/schedstat | awk '{ sum += $1 } END { printf "%d", sum }'
+	cat "/proc/$1/task"/*/schedstat | awk '{ sum += $1 } END { printf "%.0f", sum }'
 }
 
 # now_us: the clock, in µs.
