@@ -23,6 +23,12 @@ bool jst_pair_vector;
 
 /* ---- layout ---- */
 
+/* Of the counts beside a first level. */
+static size_t away_size(unsigned log)
+{
+	return (sizeof(_Atomic uint32_t) << log) / JST_MAP_WINDOW;
+}
+
 size_t jst_map_roots_size(const struct jst_program *program)
 {
 	return sizeof(struct jst_map_directory) + jst_program_count(program, JST_SECTION_MAPS) * sizeof(struct jst_map_root);
@@ -35,7 +41,7 @@ size_t jst_map_minimum(const struct jst_program *program)
 
 	for (uint32_t i = 0; i < jst_program_count(program, JST_SECTION_MAPS); i++) {
 		if (jst_map_has_words(&decls[i]))
-			size += sizeof(struct jst_atomic_pair) << LEVEL_MIN_LOG;
+			size += (sizeof(struct jst_atomic_pair) << LEVEL_MIN_LOG) + away_size(LEVEL_MIN_LOG);
 	}
 	return size;
 }
@@ -60,11 +66,12 @@ bool jst_map_init(struct jst_memory *memory, const struct jst_program *program)
 		if (!jst_map_has_words(&decls[i]))
 			continue;
 		const uint64_t size = sizeof(struct jst_atomic_pair) << log;
-		const jst_ref ref = jst_memory_take(memory, size);
+		const jst_ref ref = jst_memory_take(memory, size + away_size(log));
 		if (!ref)
 			return false;
 		root->home_mask = (1U << log) / JST_MAP_WINDOW - 1;
 		root->home_offset = (uint64_t)ref * 8;
+		root->away_offset = root->home_offset + size;
 		atomic_store_explicit(&root->levels[JST_MAP_WORDS][0], ref | (uint64_t)log << 32, memory_order_release);
 		atomic_store_explicit(&root->bytes, size, memory_order_relaxed);
 	}

@@ -27,6 +27,18 @@ static inline struct jst_atomic_pair *jst_map_home(const struct jst_memory *memo
 	return slots + (jst_map_place(salted) & root->home_mask) * JST_MAP_WINDOW + jst_map_home_index(salted);
 }
 
+/* The count of entries of the key's window that are not at home. */
+static inline _Atomic uint32_t *jst_map_away(const struct jst_memory *memory, const struct jst_map_root *root, uint64_t salted)
+{
+	return (_Atomic uint32_t *)(void *)(memory->base + root->away_offset) + (jst_map_place(salted) & root->home_mask);
+}
+
+/* Whether there may be one of the key itself. Sequentially consistent: see map_table.h. */
+static inline bool jst_map_has_away(const struct jst_memory *memory, const struct jst_map_root *root, uint64_t salted)
+{
+	return atomic_load_explicit(jst_map_away(memory, root, salted), memory_order_seq_cst) != 0;
+}
+
 /*
  * Which slots of the window have the key, a bit each; in *empties, unless NULL, which are empty. All are looked at without a branch: where in the window a key lies cannot be predicted.
  *
@@ -121,7 +133,7 @@ static inline __attribute__((always_inline)) struct jst_atomic_pair *jst_map_wor
 
 	if (__builtin_expect(pair.low != 0, 0) || __builtin_expect(!jst_pair_swap(slot, &pair, (struct jst_pair){ salted, (uint64_t)value }), 0))
 		return NULL;
-	*doubtful = atomic_load_explicit(&root->spread, memory_order_seq_cst);
+	*doubtful = jst_map_has_away(memory, root, salted);
 	return slot;
 }
 

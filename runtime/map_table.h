@@ -10,7 +10,7 @@
  * when a slot is emptied between their looks. So after the swap each looks through the whole window again. Swaps are full barriers and the looks afterwards sequentially consistent,
  * so of two such threads at least one sees the other's entry (Dekker). Whoever sees another copy takes his own out again, with what other threads have made of it meanwhile, and starts anew with that value.
  * If his own is gone, somebody deleted it, which came after. A new level is published before anything is put into it, by a sequentially consistent swap, so the second look includes it or the other thread's does.
- * As long as nobody had to put an entry of the words elsewhere than at its home (root.spread), the second look is that at spread: who sets it has not put his entry in before, and looks himself afterwards.
+ * As long as no entry of the words that belongs to a window lies elsewhere than at its home (root.away_offset), the second look of one that was put in at home is that at the count: who raises it has not put his entry in before, and looks himself afterwards.
  * Deleting empties every copy. While two copies exist, for some nanoseconds, a get may return either; an update of the copy that goes is carried over to the one that stays.
  *
  * Growing. The level's word goes 0 -> MAKING -> ref. One thread claims the making; it takes one fetch_add on the heap. Others look again a bounded number of times, and if the maker was preempted, make the level
@@ -69,7 +69,7 @@ struct jst_map_root {
 	uint32_t first;                  /* log2 of the slots of a first level */
 	uint32_t home_mask;              /* of the places in the first level of words: its windows - 1 */
 	uint64_t home_offset;            /* where that begins, bytes from the start of the memory */
-	_Atomic uint64_t spread;         /* 1 once an entry of the words may lie elsewhere than at its home; set before that, sequentially consistent */
+	uint64_t away_offset;            /* where, likewise, for each of its windows is a count of the entries that belong there and lie elsewhere than at their home, _Atomic uint32_t; never less than there are: raised before one is put in, lowered after it is gone */
 };
 
 _Static_assert(sizeof(struct jst_map_root) == 192, "whole cache lines");

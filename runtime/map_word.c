@@ -79,18 +79,46 @@ static struct jst_atomic_pair *find_oldest(const struct jst_map_access *access, 
 	return oldest;
 }
 
+/* An entry is no longer in slot. */
+static void gone(const struct jst_map_access *access, struct jst_map_root *root, const struct jst_atomic_pair *slot, uint64_t salted)
+{
+	if (slot != jst_map_home(access->memory, root, salted))
+		atomic_fetch_sub_explicit(jst_map_away(access->memory, root, salted), 1, memory_order_seq_cst);
+}
+
 /* Takes the own entry out again; false: somebody deleted it. *value becomes what it held. */
-static bool take_back(struct jst_atomic_pair *slot, uint64_t salted, int64_t *value)
+static bool take_back(const struct jst_map_access *access, struct jst_map_root *root, struct jst_atomic_pair *slot, uint64_t salted, int64_t *value)
 {
 	struct jst_pair pair = jst_pair_load(slot);
 
 	while (pair.low == salted) {
 		if (jst_pair_swap(slot, &pair, (struct jst_pair){ 0, 0 })) {
 			*value = (int64_t)pair.high;
+			gone(access, root, slot, salted);
 			return true;
 		}
 	}
 	return false;
+}
+
+/* Puts an entry into a slot that held pair, an empty one or one to be evicted; false: it holds something else by now. */
+static inline bool put_in(const struct jst_map_access *access, struct jst_map_root *root, struct jst_atomic_pair *slot, struct jst_pair pair, uint64_t salted, int64_t value)
+{
+	const uint64_t before = pair.low;
+	_Atomic uint32_t *away = slot == jst_map_home(access->memory, root, salted) ? NULL : jst_map_away(access->memory, root, salted);
+
+	if (away)
+		atomic_fetch_add_explicit(away, 1, memory_order_seq_cst);
+	if (!jst_pair_swap(slot, &pair, (struct jst_pair){ salted, (uint64_t)value })) {
+		if (away)
+			atomic_fetch_sub_explicit(away, 1, memory_order_seq_cst);
+		return false;
+	}
+	if (__builtin_expect(before != 0, 0)) {
+		gone(access, root, slot, before);
+		jst_slot_lose(access->slot, JST_LOSS_SPANS);
+	}
+	return true;
 }
 
 static inline void change(const struct jst_map_access *access, uint64_t salted, int64_t value, bool add)
@@ -130,18 +158,12 @@ static inline void change(const struct jst_map_access *access, uint64_t salted, 
 			if (pair.low == salted)
 				continue;
 		}
-		/* Before the entry is there: see map_table.h. */
-		if (slot != jst_map_home(access->memory, root, salted) && !atomic_load_explicit(&root->spread, memory_order_seq_cst))
-			atomic_store_explicit(&root->spread, 1, memory_order_seq_cst);
-		const bool evicts = pair.low != 0;
-		if (!jst_pair_swap(slot, &pair, (struct jst_pair){ salted, (uint64_t)value }))
+		if (!put_in(access, root, slot, pair, salted, value))
 			continue;
-		if (__builtin_expect(evicts, 0))
-			jst_slot_lose(access->slot, JST_LOSS_SPANS);
 		if (__builtin_expect(!find(access, root, salted, slot, NULL, NULL), 1))
 			return;
 		/* With another copy there, ours goes, with what others have made of it. */
-		if (!take_back(slot, salted, &value))
+		if (!take_back(access, root, slot, salted, &value))
 			return;
 	}
 	jst_slot_lose(access->slot, JST_LOSS_CONTENTION);
@@ -154,9 +176,10 @@ void jst_map_word_set(const struct jst_map_access *access, uint64_t salted, int6
 
 void jst_map_word_settle(const struct jst_map_access *access, uint64_t salted, struct jst_atomic_pair *slot)
 {
+	struct jst_map_root *root = jst_map_root(access);
 	int64_t value;
 
-	if (find(access, jst_map_root(access), salted, slot, NULL, NULL) && take_back(slot, salted, &value))
+	if (find(access, root, salted, slot, NULL, NULL) && take_back(access, root, slot, salted, &value))
 		change(access, salted, value, false);
 }
 
@@ -175,8 +198,13 @@ bool jst_map_word_delete(const struct jst_map_access *access, uint64_t salted)
 		if (!word)
 			break;
 		struct jst_atomic_pair *window = window_of(access, word, level, salted);
-		for (unsigned matches = jst_map_look(window, salted, NULL); matches; matches &= matches - 1)
-			removed |= jst_pair_clear(jst_map_slot(window, matches), salted);
+		for (unsigned matches = jst_map_look(window, salted, NULL); matches; matches &= matches - 1) {
+			struct jst_atomic_pair *slot = jst_map_slot(window, matches);
+			if (!jst_pair_clear(slot, salted))
+				continue;
+			gone(access, root, slot, salted);
+			removed = true;
+		}
 	}
 	return removed;
 }

@@ -49,7 +49,7 @@ static inline __attribute__((always_inline)) bool jst_quick_remove(struct jst_ru
 	run->found.slot = NULL;
 	if (__builtin_expect(!jst_pair_clear(slot, run->found.salted), 0))
 		return false;
-	*doubtful = atomic_load_explicit(&jst_quick_root(run, map)->spread, memory_order_seq_cst);
+	*doubtful = jst_map_has_away(&run->session->memory, jst_quick_root(run, map), run->found.salted);
 	return true;
 }
 
