@@ -4,17 +4,10 @@
 #ifndef JST_EVENT_H
 #define JST_EVENT_H
 
-#include <string.h>
-#include <sys/prctl.h>
-
 #include "install.h"
 #include "plan.h"
 #include "thread.h"
 #include "vm.h"
-
-#if defined(__SSE2__)
-#include <xmmintrin.h>
-#endif
 
 /* The session of index i as long as this event lasts, or NULL. Pairs with the release in jst_install_start(), and with the barrier in jst_install_stop(). */
 static inline struct jst_installed *jst_event_session(unsigned i)
@@ -22,68 +15,11 @@ static inline struct jst_installed *jst_event_session(unsigned i)
 	return atomic_load_explicit(&jst_process->sessions[i], memory_order_acquire);
 }
 
-/* A script computes with doubles where the program may have asked for SIGFPE, or be about to look at its exception flags: nothing is raised here, and the flags stay as they were. */
-static inline unsigned jst_event_keep_floating(void)
-{
-#if defined(__SSE2__)
-	const unsigned control = _mm_getcsr();
+/* Sees to it that the thread has the session's slot. */
+void jst_event_claim(struct jst_installed *installed, struct jst_thread *thread);
 
-	if (__builtin_expect((control & _MM_MASK_MASK) != _MM_MASK_MASK, 0))
-		_mm_setcsr(control | _MM_MASK_MASK);
-	return control;
-#else
-	return 0; /* arm64: no processor that we know of traps */
-#endif
-}
-
-static inline void jst_event_restore_floating(unsigned control)
-{
-#if defined(__SSE2__)
-	if (__builtin_expect(_mm_getcsr() != control, 0))
-		_mm_setcsr(control);
-#else
-	(void)control;
-#endif
-}
-
-static inline void jst_event_claim(struct jst_installed *installed, struct jst_thread *thread)
-{
-	jst_session_claim(&installed->run, &thread->runner);
-	if (installed->uses_comm)
-		prctl(PR_GET_NAME, installed->run.memory.slots[thread->runner.slot].comm);
-	thread->claimed[installed->index] = installed->serial;
-}
-
-/*
- * The first event after one that was left in its middle, or taken for such a one. Should that go on some time (a signal handler's probe on a stack of which nothing could be told), it finds the thread's run as it left it, but for what it may not rely on any more.
- */
-static inline void jst_event_run_with_care(struct jst_run *run, const struct jst_binding *binding, const uint64_t *words)
-{
-	unsigned char before[JST_RUN_EVENT];
-
-	memcpy(before, run, sizeof(before));
-	jst_run_binding(run, binding, words);
-	memcpy(run, before, sizeof(before));
-	run->clock.index = JST_CLOCK_NONE;
-	run->generation = 0;
-}
-
-/* With a claim, first or once more, or with doubles. */
-__attribute__((noinline)) static void jst_event_run_unusual(struct jst_installed *installed, struct jst_thread *thread, const struct jst_binding *binding, const uint64_t *words)
-{
-	const bool claims = thread->claimed[installed->index] != installed->serial;
-	const unsigned floating = jst_event_keep_floating();
-
-	if (claims)
-		jst_event_claim(installed, thread);
-	struct jst_run *run = jst_run_of(&installed->run, thread->runner.slot);
-
-	if (claims)
-		jst_event_run_with_care(run, binding, words);
-	else
-		jst_run_binding(run, binding, words);
-	jst_event_restore_floating(floating);
-}
+/* Runs what the session does at a binding in an event that is the thread's first in the session, or the first after one that was left, or that may compute with doubles. */
+void jst_event_run_unusual(struct jst_installed *installed, struct jst_thread *thread, const struct jst_binding *binding, const uint64_t *words);
 
 /* Runs what the session does at a binding, where jst_plan_passes() has been asked. */
 static inline void jst_event_run(struct jst_installed *installed, struct jst_thread *thread, const struct jst_binding *binding, const uint64_t *words)

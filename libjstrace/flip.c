@@ -1,5 +1,5 @@
 /*
- * Flips. An owner writes to bank generation & 1 if that bank's own generation is the session's, else to the other one (jst_slot_bank()); it looks once, at the beginning of an event.
+ * Flips. An owner writes to bank generation & 1 if that bank's own generation is the session's, else to the other one (jst_slot_bank_at()); it looks at the beginning of the first event of each generation.
  *
  * The agent knows from the same rule which bank an owner picks, and steers it by the banks' generations. A bank is ready if it is empty; then its generation is later than the session's, for the agent gave it one when it recycled it, and nothing else
  * does. To flip from g to g+1, for each slot:
@@ -27,7 +27,7 @@ static bool is_writing(const struct jst_bank *bank)
 	return atomic_load_explicit(&bank->state, memory_order_relaxed) == JST_BANK_WRITING;
 }
 
-/* The index of the bank that is picked at a generation of the session: jst_slot_bank(). */
+/* The index of the bank that is picked at a generation of the session: jst_slot_bank_at(). */
 static unsigned picked(const struct jst_slot *slot, uint32_t generation)
 {
 	return (generation_of(&slot->banks[generation & 1]) == generation ? generation : ~generation) & 1;
@@ -50,7 +50,7 @@ static void steer(struct jst_slot *slot, uint32_t generation)
 	if (!generation_of(bank))
 		return; /* never used */
 	if (is_writing(other) && generation_of(other) > generation)
-		atomic_store_explicit(&other->generation, next, memory_order_release); /* pairs with jst_slot_bank(): empty, and ready */
+		atomic_store_explicit(&other->generation, next, memory_order_release); /* pairs with jst_slot_bank_at(): empty, and ready */
 	else if (present == (next & 1))
 		atomic_store_explicit(&bank->generation, next, memory_order_release);
 }

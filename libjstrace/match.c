@@ -77,17 +77,12 @@ static void add_glob(struct jst_match *match, struct jst_string text)
 	*list = (uint16_t)++match->globs;
 }
 
-static bool equal(struct jst_string a, struct jst_string b)
-{
-	return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
-}
-
 /* The place of a name, or where it would be. */
 static struct name *find(const struct jst_match *match, struct jst_string text, uint64_t hash)
 {
 	uint32_t at = (uint32_t)hash & (match->places - 1);
 
-	while (match->place[at].text.bytes && (match->place[at].hash != hash || !equal(match->place[at].text, text)))
+	while (match->place[at].text.bytes && (match->place[at].hash != hash || !jst_string_equal(match->place[at].text, text)))
 		at = (at + 1) & (match->places - 1);
 	return &match->place[at];
 }

@@ -25,11 +25,10 @@ uint64_t jst_table_hash(struct jst_string name, const struct jst_field *fields, 
 
 static bool same(const struct jst_probe *a, const struct jst_probe *b)
 {
-	if (a->fields != b->fields || a->name.length != b->name.length || memcmp(a->name.bytes, b->name.bytes, a->name.length) != 0)
+	if (a->fields != b->fields || !jst_string_equal(a->name, b->name))
 		return false;
 	for (uint32_t i = 0; i < a->fields; i++)
-		if (a->field[i].type != b->field[i].type || a->field[i].name.length != b->field[i].name.length ||
-		    memcmp(a->field[i].name.bytes, b->field[i].name.bytes, a->field[i].name.length) != 0)
+		if (a->field[i].type != b->field[i].type || !jst_string_equal(a->field[i].name, b->field[i].name))
 			return false;
 	return true;
 }

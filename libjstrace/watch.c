@@ -36,17 +36,12 @@ static uint32_t next_watched(const struct jst_installed *installed, uint32_t id,
 
 /* ---- bindings that wait for their site to come back ---- */
 
-static bool equal(struct jst_string a, struct jst_string b)
-{
-	return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
-}
-
 static bool same_probe(const struct jst_probe *a, const struct jst_probe *b)
 {
-	if (a->line != b->line || a->fields != b->fields || !equal(a->name, b->name) || !equal(a->file, b->file))
+	if (a->line != b->line || a->fields != b->fields || !jst_string_equal(a->name, b->name) || !jst_string_equal(a->file, b->file))
 		return false;
 	for (uint32_t i = 0; i < a->fields; i++)
-		if (a->field[i].type != b->field[i].type || !equal(a->field[i].name, b->field[i].name))
+		if (a->field[i].type != b->field[i].type || !jst_string_equal(a->field[i].name, b->field[i].name))
 			return false;
 	return true;
 }

@@ -110,6 +110,23 @@ static inline uint64_t jst_index_place(const struct jst_index_table *table, uint
 	return atomic_load_explicit(&table->place[(uint32_t)(hash + way) & table->mask], memory_order_relaxed);
 }
 
+/* The next cell, from a way on, of which the table knows the hash; *way is moved behind it. NULL: none. Context: probe, owner. */
+static inline struct jst_cell *jst_index_next(const struct jst_memory *memory, const struct jst_bank *bank, uint64_t hash, unsigned *way)
+{
+	const struct jst_index_table *table = jst_memory_at(memory, bank->table);
+
+	if (__builtin_expect(!bank->table, 0))
+		return NULL;
+	while (*way < JST_INDEX_WAYS) {
+		const uint64_t place = jst_index_place(table, hash, (*way)++);
+		if (!place)
+			return NULL;
+		if (!((place ^ hash) >> 32))
+			return jst_memory_at(memory, (jst_ref)place);
+	}
+	return NULL;
+}
+
 /*
  * The cell of aggregation under one string or stack that is not to be cut, or NULL where the table does not have it: the trie may. The string is hashed and compared where it lies.
  * Context: probe, owner.
@@ -118,42 +135,26 @@ static inline struct jst_cell *jst_index_find_string(const struct jst_memory *me
 {
 	const uint32_t length = string->length;
 	const uint64_t hash = jst_index_hash_bytes(aggregation, string->s, length);
-	const struct jst_index_table *table = jst_memory_at(memory, bank->table);
+	struct jst_cell *cell;
+	unsigned way = 0;
 
-	if (__builtin_expect(!bank->table, 0))
-		return NULL;
-	for (unsigned way = 0; way < JST_INDEX_WAYS; way++) {
-		const uint64_t place = jst_index_place(table, hash, way);
-		if (!place)
-			return NULL;
-		if ((place ^ hash) >> 32)
-			continue;
-		struct jst_cell *cell = jst_memory_at(memory, (jst_ref)place);
+	while ((cell = jst_index_next(memory, bank, hash, &way))) {
 		const uint64_t *key = jst_cell_key(cell);
 		if (cell->aggregation == aggregation && key[0] == string->kind && key[1] == length && jst_bytes_equal(string->s, length, key + 2))
-			return cell;
+			break;
 	}
-	return NULL;
+	return cell;
 }
 
 /* The same for any encoded key but a single integer; hash is jst_index_hash_key(). Context: as above. */
 static inline struct jst_cell *jst_index_find_key(const struct jst_memory *memory, const struct jst_bank *bank, uint16_t aggregation, uint64_t hash, const uint64_t *key, uint32_t key_size)
 {
-	const struct jst_index_table *table = jst_memory_at(memory, bank->table);
+	struct jst_cell *cell;
+	unsigned way = 0;
 
-	if (__builtin_expect(!bank->table, 0))
-		return NULL;
-	for (unsigned way = 0; way < JST_INDEX_WAYS; way++) {
-		const uint64_t place = jst_index_place(table, hash, way);
-		if (!place)
-			return NULL;
-		if ((place ^ hash) >> 32)
-			continue;
-		struct jst_cell *cell = jst_memory_at(memory, (jst_ref)place);
-		if (jst_index_same_key(cell, aggregation, key, key_size))
-			return cell;
-	}
-	return NULL;
+	while ((cell = jst_index_next(memory, bank, hash, &way)) && !jst_index_same_key(cell, aggregation, key, key_size))
+		;
+	return cell;
 }
 
 #endif

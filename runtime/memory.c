@@ -135,6 +135,6 @@ void jst_memory_recycle(struct jst_memory *memory, struct jst_bank *bank, uint32
 		ref = next;
 	}
 	atomic_store_explicit(&bank->state, JST_BANK_WRITING, memory_order_release);
-	/* Pairs with the owner's acquire in jst_slot_bank(): from here on the bank may be written. */
+	/* Pairs with the owner's acquire in jst_slot_bank_at(): from here on the bank may be written. */
 	atomic_store_explicit(&bank->generation, generation, memory_order_release);
 }

@@ -26,10 +26,7 @@ struct jst_value jst_operator_load(const uint64_t *words, unsigned type, unsigne
 /* Likewise of all types. */
 static inline struct jst_value jst_run_load(const uint64_t *words, unsigned type, unsigned word)
 {
-	const unsigned integers = 1U << JST_FIELD_INT | 1U << JST_FIELD_UINT | 1U << JST_FIELD_BOOL | 1U << JST_FIELD_POINTER;
-
-	_Static_assert(JST_FIELD_TYPES <= 32, "types are bits");
-	if (__builtin_expect(type < 32 && (1U << type & integers), 1))
+	if (__builtin_expect(jst_field_is_integer(type), 1))
 		return jst_value_int((int64_t)words[word]);
 	return jst_operator_load(words, type, word);
 }

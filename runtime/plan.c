@@ -20,19 +20,14 @@ struct maker {
 	uint32_t insns;
 };
 
-static bool is_integer(uint8_t type)
-{
-	return type == JST_FIELD_INT || type == JST_FIELD_UINT || type == JST_FIELD_BOOL || type == JST_FIELD_POINTER;
-}
-
 static const struct jst_map_decl *map_of(const struct maker *maker, const struct jst_insn *insn)
 {
-	return (const struct jst_map_decl *)jst_program_section(maker->program, JST_SECTION_MAPS) + insn->imm;
+	return jst_program_map(maker->program, insn->imm);
 }
 
 static const struct jst_aggregation_decl *aggregation_of(const struct maker *maker, const struct jst_insn *insn)
 {
-	return (const struct jst_aggregation_decl *)jst_program_section(maker->program, JST_SECTION_AGGREGATIONS) + insn->imm;
+	return jst_program_aggregation(maker->program, insn->imm);
 }
 
 /* Whether the clause goes on with these opcodes at `at`. */
@@ -138,7 +133,7 @@ static void quicken(const struct maker *maker)
 
 		if (insn->op != JST_OP_FIELD)
 			continue;
-		if (is_integer(field->type))
+		if (jst_field_is_integer(field->type))
 			insn->op = JST_QUICK_INTFIELD;
 		else if (field->type == JST_FIELD_STRING)
 			insn->op = JST_QUICK_TEXTFIELD;

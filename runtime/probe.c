@@ -5,14 +5,9 @@
 
 #include "probe.h"
 
-static bool equal(struct jst_string a, struct jst_string b)
-{
-	return a.length == b.length && (a.length == 0 || memcmp(a.bytes, b.bytes, a.length) == 0);
-}
-
 bool jst_pattern_match(struct jst_string pattern, bool glob, struct jst_string name)
 {
-	return glob ? jst_glob_match(pattern, name) : equal(pattern, name);
+	return glob ? jst_glob_match(pattern, name) : jst_string_equal(pattern, name);
 }
 
 uint32_t jst_probe_clauses(const struct jst_program *program, struct jst_string name, uint16_t *clause)
@@ -45,7 +40,7 @@ void jst_probe_bind_fields(const struct jst_program *program, const struct jst_p
 
 		field[f] = (struct jst_field_binding){ .type = JST_FIELD_ABSENT };
 		for (uint32_t i = 0; i < probe->fields; i++) {
-			if (equal(probe->field[i].name, name)) {
+			if (jst_string_equal(probe->field[i].name, name)) {
 				field[f] = (struct jst_field_binding){ .type = probe->field[i].type, .word = probe->field[i].word };
 				break;
 			}

@@ -22,6 +22,15 @@ enum jst_field_type {
 	JST_FIELD_TYPES
 };
 
+/* Whether a field of that type is one word that reads as an integer. Context: any. */
+static inline bool jst_field_is_integer(unsigned type)
+{
+	const unsigned integers = 1U << JST_FIELD_INT | 1U << JST_FIELD_UINT | 1U << JST_FIELD_BOOL | 1U << JST_FIELD_POINTER;
+
+	_Static_assert(JST_FIELD_TYPES <= 32, "types are bits");
+	return type < 32 && (1U << type & integers);
+}
+
 enum { JST_MAX_SITE_FIELDS = 16, JST_MAX_SITE_WORDS = 32, JST_MAX_PROBE_NAME = 255, JST_MAX_FIELD_NAME = 127 };
 
 struct jst_field {

@@ -211,6 +211,17 @@ static inline struct jst_value jst_program_constant(const struct jst_program *pr
 	return value;
 }
 
+/* A map's and an aggregation's declaration, by an index that is in range. Context: any. */
+static inline const struct jst_map_decl *jst_program_map(const struct jst_program *program, int32_t map)
+{
+	return (const struct jst_map_decl *)jst_program_section(program, JST_SECTION_MAPS) + map;
+}
+
+static inline const struct jst_aggregation_decl *jst_program_aggregation(const struct jst_program *program, int32_t aggregation)
+{
+	return (const struct jst_aggregation_decl *)jst_program_section(program, JST_SECTION_AGGREGATIONS) + aggregation;
+}
+
 /* Whether the aggregation, whose index and function are in range, is given a value by AGGREGATE; otherwise that leaves R[a] alone. Context: any. */
 bool jst_program_takes_value(const struct jst_program *program, int32_t aggregation);
 

@@ -14,6 +14,14 @@ static inline __attribute__((always_inline)) struct jst_map_root *jst_quick_root
 	return &jst_map_directory(&run->session->memory)->roots[map];
 }
 
+/* What the operations of map.h work on, for one of the program's maps, until it is asked for another. */
+static inline const struct jst_map_access *jst_quick_access(struct jst_run *run, int32_t map)
+{
+	run->map.decl = jst_program_map(run->program, map);
+	run->map.index = (uint32_t)map;
+	return &run->map;
+}
+
 /* map [key] = now, for a key that is not there. *doubtful: jst_map_word_settle() must follow. */
 static inline __attribute__((always_inline)) bool jst_quick_put_now(const struct jst_run *run, int32_t map, uint64_t key, struct jst_atomic_pair **slot, bool *doubtful)
 {

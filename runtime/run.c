@@ -35,14 +35,13 @@ static __attribute__((noinline)) void run_rest(struct jst_run *run, const struct
 /* The same after an insertion into a map of which it is not clear that it is the only one, or after a removal likewise: slot NULL. */
 static __attribute__((noinline)) void settle_and_run_rest(struct jst_run *run, struct jst_atomic_pair *slot, const struct jst_plan *plan, const struct jst_plan *end)
 {
-	const struct jst_map_access access = { .memory = run->map.memory, .slot = run->slot, .decl = (const struct jst_map_decl *)jst_program_section(run->program, JST_SECTION_MAPS) + plan->map,
-	                                       .index = (uint32_t)plan->map, .scratch = run->map.scratch, .room = run->map.room, .used = run->map.used };
+	const struct jst_map_access *access = jst_quick_access(run, plan->map);
 	const uint64_t salted = jst_map_salted(run->words[plan->word]);
 
 	if (slot)
-		jst_map_word_settle(&access, salted, slot);
+		jst_map_word_settle(access, salted, slot);
 	else
-		jst_map_word_delete(&access, salted);
+		jst_map_word_delete(access, salted);
 	run_rest(run, plan + 1, end);
 }
 

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 enum jst_kind {
 	JST_NIL = 0,
@@ -39,6 +40,12 @@ struct jst_string {
 	const char *bytes;
 	uint32_t length;
 };
+
+/* Bytewise. */
+static inline bool jst_string_equal(struct jst_string a, struct jst_string b)
+{
+	return a.length == b.length && (a.length == 0 || memcmp(a.bytes, b.bytes, a.length) == 0);
+}
 
 static inline struct jst_value jst_value_nil(void)
 {

@@ -26,18 +26,11 @@ char *jst_run_scratch(struct jst_run *run, uint32_t size)
 	return bytes;
 }
 
-static inline const struct jst_map_access *map_access(struct jst_run *run, int32_t index)
-{
-	run->map.decl = (const struct jst_map_decl *)jst_program_section(run->program, JST_SECTION_MAPS) + index;
-	run->map.index = (uint32_t)index;
-	return &run->map;
-}
-
 /* Returns the bytes of a string that was kept or hashed. */
 static inline uint32_t aggregate(struct jst_run *run, const struct jst_insn *insn, const struct jst_value *keys, struct jst_value value)
 {
 	struct jst_update *update = &run->update;
-	const struct jst_aggregation_decl *decl = (const struct jst_aggregation_decl *)jst_program_section(run->program, JST_SECTION_AGGREGATIONS) + insn->imm;
+	const struct jst_aggregation_decl *decl = jst_program_aggregation(run->program, insn->imm);
 	const uint32_t used = (run->used + 7) & ~7U;
 
 	update->decl = decl;
@@ -274,7 +267,7 @@ op_JFALSE:
 		goto jump;
 	NEXT;
 op_MAPGET: {
-	const struct jst_map_access *access = map_access(run, insn->imm);
+	const struct jst_map_access *access = jst_quick_access(run, insn->imm);
 
 	CHARGE(jst_operator_length(&B, insn->c));
 	A = jst_map_get(access, &B);
@@ -282,14 +275,14 @@ op_MAPGET: {
 	NEXT;
 }
 op_MAPSET: {
-	const struct jst_map_access *access = map_access(run, insn->imm);
+	const struct jst_map_access *access = jst_quick_access(run, insn->imm);
 
 	CHARGE(jst_operator_length(&B, insn->c) + jst_operator_length(&A, 1));
 	jst_map_set(access, &B, A);
 	NEXT;
 }
 op_MAPADD: {
-	const struct jst_map_access *access = map_access(run, insn->imm);
+	const struct jst_map_access *access = jst_quick_access(run, insn->imm);
 
 	CHARGE(jst_operator_length(&B, insn->c) + jst_operator_length(&A, 1));
 	/* What is there already is copied with what is added. */
@@ -299,28 +292,28 @@ op_MAPADD: {
 	NEXT;
 }
 op_MAPSUB: {
-	const struct jst_map_access *access = map_access(run, insn->imm);
+	const struct jst_map_access *access = jst_quick_access(run, insn->imm);
 
 	CHARGE(jst_operator_length(&B, insn->c));
 	jst_map_add(access, &B, A, -1);
 	NEXT;
 }
 op_MAPDELETE: {
-	const struct jst_map_access *access = map_access(run, insn->imm);
+	const struct jst_map_access *access = jst_quick_access(run, insn->imm);
 
 	CHARGE(jst_operator_length(&B, insn->c));
 	jst_map_delete(access, &B);
 	NEXT;
 }
 op_SPANEND: {
-	const struct jst_map_access *access = map_access(run, insn->imm);
+	const struct jst_map_access *access = jst_quick_access(run, insn->imm);
 
 	CHARGE(jst_operator_length(&B, insn->c));
 	jst_map_end(access, &B);
 	NEXT;
 }
 op_MAPHAS: {
-	const struct jst_map_access *access = map_access(run, insn->imm);
+	const struct jst_map_access *access = jst_quick_access(run, insn->imm);
 
 	CHARGE(jst_operator_length(&B, insn->c));
 	A = jst_value_int(jst_map_has(access, &B));
@@ -406,7 +399,7 @@ quick_PUT_NOW: {
 	if (unlikely(!jst_quick_put_now(run, insn->imm, key, &slot, &doubtful)))
 		goto op_MAPSET;
 	if (unlikely(doubtful))
-		jst_map_word_settle(map_access(run, insn->imm), jst_map_salted(key), slot);
+		jst_map_word_settle(jst_quick_access(run, insn->imm), jst_map_salted(key), slot);
 	NEXT;
 }
 quick_GET: {
@@ -443,7 +436,7 @@ quick_DELETE: {
 	if (unlikely(!jst_quick_remove(run, insn->imm, key, &doubtful)))
 		goto op_MAPDELETE;
 	if (unlikely(doubtful))
-		jst_map_word_delete(map_access(run, insn->imm), jst_map_salted(key));
+		jst_map_word_delete(jst_quick_access(run, insn->imm), jst_map_salted(key));
 	NEXT;
 }
 quick_SPANEND: {
@@ -455,7 +448,7 @@ quick_SPANEND: {
 	if (unlikely(!jst_quick_remove(run, insn->imm, key, &doubtful)))
 		goto op_SPANEND;
 	if (unlikely(doubtful))
-		jst_map_word_delete(map_access(run, insn->imm), jst_map_salted(key));
+		jst_map_word_delete(jst_quick_access(run, insn->imm), jst_map_salted(key));
 	NEXT;
 }
 quick_ADD_VARIABLE:

@@ -27,11 +27,22 @@ until_true() {
 declare -A pid to from tracer events
 at_exit=() # functions
 
-finish() {
-	local p f
-	for p in "${tracer[@]:-}" "${pid[@]:-}"; do
-		[ -n "$p" ] && kill -TERM "$p" 2>/dev/null && wait "$p" 2>/dev/null
+# none_runs PID…: whether all of these, started here, have ended.
+none_runs() { ! jobs -pr | grep -qxF "$(printf '%s\n' "$@")"; }
+
+# end PID…: ends them, by force what overlooks a signal, as bpftrace once did.
+end() {
+	local p
+	for p in "$@"; do
+		kill -TERM "$p" 2>/dev/null
 	done
+	until_true 10 none_runs "$@" || kill -KILL "$@" 2>/dev/null
+	wait "$@" 2>/dev/null
+}
+
+finish() {
+	local f
+	[ $((${#tracer[@]} + ${#pid[@]})) = 0 ] || end "${tracer[@]}" "${pid[@]}"
 	for f in "${at_exit[@]:-}"; do
 		[ -n "$f" ] && "$f"
 	done
@@ -89,11 +100,8 @@ knows() {
 # Ends all processes that fire events, and what traces them.
 end_processes() {
 	local name
-	for name in "${!tracer[@]}"; do
-		kill -TERM "${tracer[$name]}" 2>/dev/null
-		wait "${tracer[$name]}" 2>/dev/null
-		unset "tracer[$name]"
-	done
+	[ ${#tracer[@]} = 0 ] || end "${tracer[@]}"
+	tracer=()
 	for name in "${!pid[@]}"; do
 		stop "$name"
 	done
