@@ -200,6 +200,43 @@ static bool guard_of(const struct maker *maker, struct jst_guard *guard, uint32_
 	return true;
 }
 
+/* Whether the clause, from `at` on, is nothing but an update of an aggregation by at most one key, with at most one integer. */
+static bool find_update(const struct maker *maker, uint32_t at, struct jst_plan *plan)
+{
+	const struct jst_insn *insn = &maker->code[at], *key = NULL;
+
+	if (FOLLOWS(JST_QUICK_TEXTFIELD) || FOLLOWS(JST_QUICK_INTFIELD, JST_QUICK_INTFIELD))
+		key = insn++, at++;
+	const struct jst_insn *value = FOLLOWS(JST_QUICK_INTFIELD) ? insn++ : NULL;
+
+	at += value != NULL;
+	if (!FOLLOWS(JST_OP_AGGREGATE, JST_OP_RETURN) || insn->c != (key ? 1 : 0) || (key && insn->b != key->a) || (value && (insn->a != value->a || (key && key->a == value->a))))
+		return false;
+	const struct jst_aggregation_decl *decl = aggregation_of(maker, insn);
+	const enum jst_shape shape = jst_aggregation_info[decl->function].shape;
+
+	if (jst_aggregation_has_exemplars(decl) || (!key && insn->imm >= JST_PLAIN_CELLS))
+		return false;
+	if (shape == JST_SHAPE_COUNT || shape == JST_SHAPE_RATE)
+		plan->step = JST_STEP_COUNT;
+	else if (!value)
+		return false;
+	else if (shape == JST_SHAPE_SUM || shape == JST_SHAPE_AVG)
+		plan->step = JST_STEP_TOTAL;
+	else if (shape == JST_SHAPE_MIN || shape == JST_SHAPE_MAX)
+		plan->step = shape == JST_SHAPE_MIN ? JST_STEP_MIN : JST_STEP_MAX;
+	else if (shape == JST_SHAPE_HIST || shape == JST_SHAPE_QUANTILES)
+		plan->step = JST_STEP_HIST;
+	else
+		return false;
+	plan->by = !key ? JST_BY_NOTHING : key->op == JST_QUICK_TEXTFIELD ? JST_BY_TEXT : JST_BY_INTEGER;
+	plan->word = key ? key->b : 0;
+	plan->value = value ? value->b : plan->word;
+	plan->bits = plan->step == JST_STEP_HIST ? (uint8_t)jst_histogram_bits(decl) : 0;
+	plan->aggregation = insn->imm;
+	return true;
+}
+
 /* The shortcut of a clause whose instructions from `at` on are all that it does. */
 static void find_shortcut(const struct maker *maker, uint32_t at, struct jst_plan *plan)
 {
@@ -226,6 +263,8 @@ static void find_shortcut(const struct maker *maker, uint32_t at, struct jst_pla
 	} else if (FOLLOWS(JST_QUICK_INTFIELD, JST_QUICK_HIST, JST_OP_RETURN) && insn[1].a == insn->a) {
 		plan->shortcut = JST_SHORTCUT_HIST;
 		plan->aggregation = insn[1].imm;
+	} else if (find_update(maker, at, plan)) {
+		plan->shortcut = JST_SHORTCUT_UPDATE;
 	}
 }
 
@@ -329,7 +368,11 @@ static void make(const struct jst_program *program, struct jst_binding *binding,
 	}
 	binding->clauses = clauses;
 	binding->plan = plan;
-	binding->flags = flags | (clauses && guarded == clauses ? JST_BINDING_GUARDED : 0);
+	if (clauses && guarded == clauses)
+		flags |= JST_BINDING_GUARDED;
+	if (clauses == 1 && (guarded || plan->shortcut == JST_SHORTCUT_COUNT || plan->shortcut == JST_SHORTCUT_COUNT_BY))
+		flags |= JST_BINDING_LEAF;
+	binding->flags = flags;
 }
 
 void jst_plan_make(const struct jst_program *program, struct jst_binding *binding, const uint16_t *clause, uint32_t clauses, void *room)

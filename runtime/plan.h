@@ -31,7 +31,17 @@ enum jst_shortcut {
 	JST_SHORTCUT_COUNT,       /* @ = count() */
 	JST_SHORTCUT_COUNT_BY,    /* @[word] = count() */
 	JST_SHORTCUT_HIST,        /* @ = hist(word) */
+	JST_SHORTCUT_UPDATE,      /* any other update of one aggregation, without a key, by an integer or by a string: run_update.c, with … */
 };
+
+/* … what its key is, in plan.word, … */
+enum jst_by { JST_BY_NOTHING, JST_BY_INTEGER, JST_BY_TEXT };
+
+/* … and what is done with the integer in plan.value. */
+enum jst_step { JST_STEP_COUNT, JST_STEP_TOTAL, JST_STEP_MIN, JST_STEP_MAX, JST_STEP_HIST };
+
+/* Bytes of the longest string that a shortcut looks up. */
+enum { JST_QUICK_TEXT = 128 };
 
 /* Bytes that jst_plan_make() needs for a binding whose fields and clauses, as many as clauses has, are known. Context: any. */
 size_t jst_plan_size(const struct jst_program *program, const uint16_t *clause, uint32_t clauses);

@@ -66,6 +66,9 @@ struct jst_plan {
 	uint32_t insns;
 	uint8_t shortcut;    /* enum jst_shortcut: what the whole clause does, with … */
 	uint8_t word;        /* … the event's word that is its key or value */
+	uint8_t value;       /* of an update (plan.h): the word that is its value, … */
+	uint8_t by, step;    /* … enum jst_by and jst_step, … */
+	uint8_t bits;        /* … and those of its histogram */
 	bool guarded;        /* and only if guard holds */
 	int32_t map, aggregation;
 	struct jst_guard guard;
@@ -75,6 +78,7 @@ enum {
 	JST_BINDING_CLOCK = 1,   /* a clause reads the clock */
 	JST_BINDING_DOUBLES = 2, /* a clause may compute with doubles */
 	JST_BINDING_GUARDED = 4, /* every clause has a guard */
+	JST_BINDING_LEAF = 8,    /* one clause, which a test may end before it does anything, or which counts */
 };
 
 /* A probe bound to a program. Immutable once published. */

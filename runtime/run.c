@@ -64,7 +64,7 @@ static __attribute__((noinline)) void run_slowly(struct jst_run *run, const stru
 		memset(run->cells, 0, sizeof(run->cells));
 		/* Last: a signal handler may leave this event anywhere. */
 		atomic_signal_fence(memory_order_seq_cst);
-		run->generation = run->session->budget < JST_PLAN_COPY ? 0 : generation;
+		run->generation = run->session->budget < JST_PLAN_COPY + JST_QUICK_TEXT ? 0 : generation;
 	}
 	if (flags & JST_BINDING_CLOCK)
 		run->now = jst_clock_now(&run->clock, &header->clock);
@@ -128,6 +128,9 @@ void jst_run_event(struct jst_run *run, const struct jst_binding *binding, const
 		}
 		case JST_SHORTCUT_HIST:
 			done = jst_quick_hist(run, plan->aggregation, JST_DEFAULT_HIST_BITS, (int64_t)words[plan->word]);
+			break;
+		case JST_SHORTCUT_UPDATE:
+			done = jst_run_update(run, plan);
 			break;
 		}
 		if (__builtin_expect(!done, 0)) {

@@ -68,6 +68,9 @@ static inline void jst_run_binding(struct jst_run *run, const struct jst_binding
 	jst_run_event(run, binding, words, binding->flags, binding->plan, binding->clauses);
 }
 
+/* run_update.c: JST_SHORTCUT_UPDATE of an event that run knows; false: it is not for it, and nothing was done. Context: likewise. */
+bool jst_run_update(struct jst_run *run, const struct jst_plan *plan);
+
 /* vm.c: the clauses' code, from plan on and before end, at least one, within an event. Context: likewise. */
 void jst_vm_run(struct jst_run *run, const struct jst_plan *plan, const struct jst_plan *end);
 
