@@ -2,6 +2,9 @@
 OBJCOPY ?= objcopy
 libjstrace-objects := $(call objects,libjstrace)
 
+# It must not change a vector register (leaf.c).
+$(B)/libjstrace/leaf.o: CFLAGS += -mgeneral-regs-only
+
 # What an object exports must not depend on which of our objects call each other, so all of them become one whose hidden symbols are local. (The sanitizers' variants keep theirs: a tool reads the names.)
 $(B)/libjstrace/all.o: $(libjstrace-objects) $(B)/runtime.a
 	$(say) LD $@

@@ -15,6 +15,12 @@ static inline struct jst_installed *jst_event_session(unsigned i)
 	return atomic_load_explicit(&jst_process->sessions[i], memory_order_acquire);
 }
 
+/* What the session does at a site; NULL: nothing, or nothing yet. Pairs with watch.c and table.c. */
+static inline const struct jst_bound *jst_event_bound(const struct jst_installed *installed, const struct jst_site_record *record)
+{
+	return atomic_load_explicit(&installed->bound[__atomic_load_n(&record->id, __ATOMIC_RELAXED)], memory_order_acquire);
+}
+
 /* Sees to it that the thread has the session's slot. */
 void jst_event_claim(struct jst_installed *installed, struct jst_thread *thread);
 

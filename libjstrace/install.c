@@ -189,6 +189,7 @@ static bool find_sites(struct jst_installed *installed, struct jst_refused *refu
 		jst_install_changed();
 		installed->since = atomic_load_explicit(&jst_process->epoch, memory_order_relaxed); /* changes with the lock held */
 	} else {
+		jst_watch_switch(installed, false);
 		jst_process->prepared[index] = inherited[index] = NULL;
 	}
 	jst_sites_unlock();
@@ -299,9 +300,9 @@ uint32_t jst_install_stop(struct jst_installed *installed)
 	jst_sites_lock();
 	const bool ran = installed->running;
 
+	installed->running = false;
+	jst_watch_switch(installed, false);
 	if (ran) {
-		installed->running = false;
-		jst_watch_switch(installed, false);
 		atomic_fetch_and_explicit(&jst_process->watched, ~(1U << index), memory_order_relaxed);
 		atomic_store_explicit(&jst_process->sessions[index], NULL, memory_order_relaxed); /* the barrier below pairs with the events' entries */
 	}

@@ -12,11 +12,6 @@ _Static_assert((int)JSTRACE_TYPE_INT == (int)JST_FIELD_INT && (int)JSTRACE_TYPE_
                (int)JSTRACE_TYPE_STRING == (int)JST_FIELD_STRING && (int)JSTRACE_TYPE_BYTES == (int)JST_FIELD_BYTES && (int)JSTRACE_TYPE_POINTER == (int)JST_FIELD_POINTER &&
                (int)JSTRACE_MAX_FIELDS == (int)JST_MAX_SITE_FIELDS, "the header and the runtime agree");
 
-static inline const struct jst_bound *bound_of(struct jst_installed *installed, const struct jst_site_record *record)
-{
-	return installed ? atomic_load_explicit(&installed->bound[__atomic_load_n(&record->id, __ATOMIC_RELAXED)], memory_order_acquire) : NULL; /* pairs with watch.c and table.c */
-}
-
 /* Any number of sessions, on a thread in any state. */
 static __attribute__((noinline)) void dispatch_any(const uint64_t *words, const struct jst_site_record *record, uintptr_t frame, uint32_t watchers)
 {
@@ -26,8 +21,7 @@ static __attribute__((noinline)) void dispatch_any(const uint64_t *words, const 
 		return;
 	for (; watchers; watchers &= watchers - 1) {
 		struct jst_installed *installed = jst_event_session((unsigned)__builtin_ctz(watchers));
-		const struct jst_bound *bound = bound_of(installed, record);
-
+		const struct jst_bound *bound = installed ? jst_event_bound(installed, record) : NULL;
 		const struct jst_binding *binding = bound ? &bound->binding : installed ? jst_table_site(installed, record, thread->runner.slot) : NULL;
 
 		if (binding && jst_plan_passes(binding, words))
@@ -52,7 +46,23 @@ static __attribute__((noinline)) void run_unbound(const uint64_t *words, struct 
 	jst_thread_leave(thread);
 }
 
-/* One session, on a thread that is outside: as dispatch_any(), but that an event which no clause wants costs neither registers to keep nor a call. */
+/* One session, on a thread that has entered: an event that no clause wants costs neither registers to keep nor a call. */
+static inline __attribute__((always_inline)) void dispatch_one(const uint64_t *words, const struct jst_site_record *record, struct jst_thread *thread, uint32_t watchers)
+{
+	struct jst_installed *installed = jst_event_session((unsigned)__builtin_ctz(watchers));
+	const struct jst_bound *bound = installed ? jst_event_bound(installed, record) : NULL;
+
+	if (__builtin_expect(bound && jst_plan_passes(&bound->binding, words), 1)) {
+		run_one(words, installed, bound, thread);
+		return;
+	}
+	if (__builtin_expect(installed && !bound, 0)) {
+		run_unbound(words, installed, record, thread);
+		return;
+	}
+	jst_thread_leave(thread);
+}
+
 void jst_probe_dispatch(const uint64_t *words, const struct jst_site_record *record, const struct jst_frame *const *innermost)
 {
 	const uint32_t watchers = jst_site_watchers(record);
@@ -65,24 +75,29 @@ void jst_probe_dispatch(const uint64_t *words, const struct jst_site_record *rec
 	/* Only an SDT tool watches. */
 	if (__builtin_expect(!watchers, 0))
 		return;
-	struct jst_thread *thread = jst_thread_enter_straight(frame);
+	uint64_t sequence;
+	struct jst_thread *thread = jst_thread_enter_straight(frame, &sequence);
 
 	if (__builtin_expect(!thread, 0)) {
 		dispatch_any(words, record, frame, watchers);
 		return;
 	}
-	struct jst_installed *installed = jst_event_session((unsigned)__builtin_ctz(watchers));
-	const struct jst_bound *bound = bound_of(installed, record);
+	dispatch_one(words, record, thread, watchers);
+}
 
-	if (__builtin_expect(bound && jst_plan_passes(&bound->binding, words), 1)) {
-		run_one(words, installed, bound, thread);
+void jst_probe_begun(const uint64_t *words, const struct jst_site_record *record, const struct jst_frame *const *innermost)
+{
+	struct jst_thread *thread = __atomic_load_n(&jst_thread_own, __ATOMIC_RELAXED);
+	const uint32_t watchers = jst_site_watchers(record);
+
+	atomic_store_explicit(&thread->frame, (uintptr_t)innermost, memory_order_relaxed);
+	/* Others may have come since, or all be gone. */
+	if (__builtin_expect(!watchers || watchers & (watchers - 1), 0)) {
+		jst_thread_leave(thread);
+		jst_probe_dispatch(words, record, innermost);
 		return;
 	}
-	if (__builtin_expect(installed && !bound, 0)) {
-		run_unbound(words, installed, record, thread);
-		return;
-	}
-	jst_thread_leave(thread);
+	dispatch_one(words, record, thread, watchers);
 }
 
 /* The event's description and words; false: not one that a probe may have. */

@@ -17,6 +17,8 @@
 struct jst_installed;
 struct jst_marker;
 
+enum { JST_MAX_SITES = 1 << 20 }; /* ids of sites; 0 is nobody's. A session has a place for each, untouched until it is used */
+
 /*
  * A thread's place, permanent once it has one: its own memory rather than TLS, so that the agent can look at it at any time.
  *
@@ -69,6 +71,8 @@ struct jst_process {
 	struct jst_stack_map stack_map;           /* untouched until a program calls stack() */
 
 	struct jst_thread threads[JST_SLOTS];
+
+	_Atomic uint64_t guards[JST_MAX_SITES];   /* by site id: leaf.h; untouched but for sites whose events a test may end. Written by the agent and by objects that come and go, with the lock */
 };
 
 _Static_assert(sizeof(struct jst_thread) == 128, "a record is two cache lines");

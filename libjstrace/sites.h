@@ -13,7 +13,6 @@
 struct jstrace_object;
 
 enum {
-	JST_MAX_SITES = 1 << 20,    /* ids; 0 is nobody's. A session has a place for each, untouched until it is used */
 	JST_MAX_OBJECTS = 1 << 14,  /* that are loaded at a time; a named probe (named.h) is one too */
 	JST_SITE_VERSION = 1,
 };
@@ -35,7 +34,8 @@ struct jst_site_record {
 	uint8_t version;   /* JST_SITE_VERSION */
 	uint8_t fields;
 	uint8_t kind;      /* enum jst_site_kind */
-	uint8_t reserved[5];
+	uint8_t leaf;      /* JST_HINT_… of leaf.h; the library's */
+	uint8_t reserved[4];
 	uint64_t types;    /* four bits a field, the first in the lowest: enum jst_field_type */
 };
 

@@ -6,7 +6,83 @@
  */
 #include "stub.h"
 
+#include <stddef.h>
+
+#include "leaf.h"
+
 #if defined(__x86_64__)
+
+/* Keeps all that a call may change, and calls. */
+#define WHOLE_WAY(function) \
+	".cfi_remember_state\n" \
+	"pushq %rbp\n" \
+	".cfi_def_cfa_offset 144\n" \
+	".cfi_offset rbp, -144\n" \
+	"movq %rsp, %rbp\n" \
+	".cfi_def_cfa_register rbp\n" \
+	"pushq %rax\n" \
+	"pushq %rcx\n" \
+	"pushq %rdx\n" \
+	"pushq %rsi\n" \
+	"pushq %rdi\n" \
+	"pushq %r8\n" \
+	"pushq %r9\n" \
+	"pushq %r10\n" \
+	"movq %r11, %rsi\n" \
+	"andq $-16, %rsp\n" \
+	"pushq %rbp\n" \
+	"pushq %rbp\n" \
+	"movq %rsp, %rdx\n" \
+	"call " function "\n" \
+	"leaq -64(%rbp), %rsp\n" \
+	"popq %r10\n" \
+	"popq %r9\n" \
+	"popq %r8\n" \
+	"popq %rdi\n" \
+	"popq %rsi\n" \
+	"popq %rdx\n" \
+	"popq %rcx\n" \
+	"popq %rax\n" \
+	"popq %rbp\n" \
+	"ret\n" \
+	".cfi_restore_state\n"
+
+#if JST_HAS_LEAF
+_Static_assert(offsetof(struct jst_site_record, leaf) == 27, "the stub looks at it");
+_Static_assert(JST_HINT_GUARD == 2 && JST_LEAF_DONE == 0 && JST_LEAF_NOT == 1 && JST_LEAF_BEGUN == 2, "the stub compares with these");
+
+/* First the short way, if it may do. */
+#define SHORT_WAY \
+	"cmpb $0, 27(%r11)\n" \
+	"je 1f\n" \
+	"pushq %rax\n" \
+	".cfi_adjust_cfa_offset 8\n" \
+	"pushq %r11\n" \
+	".cfi_adjust_cfa_offset 8\n" \
+	"testb $2, 27(%r11)\n" \
+	"je 2f\n" \
+	"call jst_probe_refuses\n" \
+	"testl %eax, %eax\n" \
+	"jne 3f\n" \
+	"2: call jst_probe_leaf\n" \
+	"cmpl $1, %eax\n" \
+	"jnb 4f\n" \
+	"3: popq %r11\n" \
+	".cfi_remember_state\n" \
+	".cfi_adjust_cfa_offset -8\n" \
+	"popq %rax\n" \
+	".cfi_adjust_cfa_offset -8\n" \
+	"ret\n" \
+	".cfi_restore_state\n" \
+	"4: popq %r11\n" \
+	".cfi_adjust_cfa_offset -8\n" \
+	"popq %rax\n" \
+	".cfi_adjust_cfa_offset -8\n" \
+	"je 1f\n" \
+	WHOLE_WAY("jst_probe_begun")
+#else
+#define SHORT_WAY
+#endif
 
 __asm__(".text\n"
 	".p2align 4\n"
@@ -16,38 +92,9 @@ __asm__(".text\n"
 	".cfi_startproc\n"
 	".cfi_def_cfa rsp, 136\n"
 	".cfi_offset rip, -136\n"
-	"pushq %rbp\n"
-	".cfi_def_cfa_offset 144\n"
-	".cfi_offset rbp, -144\n"
-	"movq %rsp, %rbp\n"
-	".cfi_def_cfa_register rbp\n"
-	"pushq %rax\n"
-	"pushq %rcx\n"
-	"pushq %rdx\n"
-	"pushq %rsi\n"
-	"pushq %rdi\n"
-	"pushq %r8\n"
-	"pushq %r9\n"
-	"pushq %r10\n"
-	"movq %r11, %rsi\n"
-	"andq $-16, %rsp\n"
-	"pushq %rbp\n"
-	"pushq %rbp\n"
-	"movq %rsp, %rdx\n"
-	"call jst_probe_dispatch\n"
-	"leaq -64(%rbp), %rsp\n"
-	"popq %r10\n"
-	"popq %r9\n"
-	"popq %r8\n"
-	"popq %rdi\n"
-	"popq %rsi\n"
-	"popq %rdx\n"
-	"popq %rcx\n"
-	"popq %rax\n"
-	"popq %rbp\n"
-	".cfi_restore rbp\n"
-	".cfi_def_cfa rsp, 136\n"
-	"ret\n"
+	SHORT_WAY
+	"1:\n"
+	WHOLE_WAY("jst_probe_dispatch")
 	".cfi_endproc\n"
 	".size jstrace_probe_stub, . - jstrace_probe_stub\n");
 

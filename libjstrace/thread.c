@@ -163,7 +163,8 @@ static void count_torn(struct jst_thread *thread)
 
 struct jst_thread *jst_thread_enter(uintptr_t frame, uint32_t watchers)
 {
-	struct jst_thread *thread = jst_thread_enter_straight(frame);
+	uint64_t sequence;
+	struct jst_thread *thread = jst_thread_enter_straight(frame, &sequence);
 
 	if (__builtin_expect(thread != NULL, 1))
 		return thread;
@@ -175,8 +176,7 @@ struct jst_thread *jst_thread_enter(uintptr_t frame, uint32_t watchers)
 		}
 		return jst_thread_enter(frame, watchers);
 	}
-	const uint64_t sequence = atomic_load_explicit(&thread->sequence, memory_order_relaxed);
-
+	sequence = atomic_load_explicit(&thread->sequence, memory_order_relaxed);
 	/* A handler's event came in between, and has tidied up after the one that was left. */
 	if (!(sequence & 1))
 		return jst_thread_enter(frame, watchers);

@@ -9,14 +9,14 @@
 /* This thread's record, NULL before its first event. A child of fork() has its parent's, which reads zero: a tid of 0 sends the thread to take a new one. */
 extern __thread struct jst_thread *jst_thread_own __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-/* What jst_thread_enter() does on a thread that has a record and is not in an event; NULL: it is not such a one. Context: probe. */
-static inline struct jst_thread *jst_thread_enter_straight(uintptr_t frame)
+/* What jst_thread_enter() does on a thread that has a record and is not in an event; NULL: it is not such a one. *before: the sequence until then. Context: probe. */
+static inline struct jst_thread *jst_thread_enter_straight(uintptr_t frame, uint64_t *before)
 {
 	struct jst_thread *thread = __atomic_load_n(&jst_thread_own, __ATOMIC_RELAXED);
 
 	if (__builtin_expect(!thread || !atomic_load_explicit(&thread->tid, memory_order_relaxed), 0))
 		return NULL;
-	const uint64_t sequence = atomic_load_explicit(&thread->sequence, memory_order_relaxed);
+	const uint64_t sequence = *before = atomic_load_explicit(&thread->sequence, memory_order_relaxed);
 
 	if (__builtin_expect(sequence & 1, 0))
 		return NULL;
@@ -46,6 +46,17 @@ static inline void jst_thread_leave(struct jst_thread *thread)
 	atomic_store_explicit(&thread->sequence, (sequence | 1) + 1, memory_order_release);
 	atomic_signal_fence(memory_order_seq_cst);
 	/* Last: a signal handler's siglongjmp() between the two stores must not leave an odd sequence without its frame, which would count as inside for ever. */
+	atomic_store_explicit(&thread->frame, UINTPTR_MAX, memory_order_relaxed);
+}
+
+/*
+ * The same for a short event, which knows what jst_thread_enter_straight() had before: the next one's sequence does not wait until this one's has been stored and loaded once more. Where an event inside this one took it for abandoned the sequence goes back by that event's two, to a value that it has had
+ * only for an instant, outside; who waits for another than he saw inside (quiesce.c) may wait for one event more. Context: likewise.
+ */
+static inline void jst_thread_leave_straight(struct jst_thread *thread, uint64_t before)
+{
+	atomic_store_explicit(&thread->sequence, before + 2, memory_order_release);
+	atomic_signal_fence(memory_order_seq_cst);
 	atomic_store_explicit(&thread->frame, UINTPTR_MAX, memory_order_relaxed);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hash.h"
+#include "leaf.h"
 #include "match.h"
 #include "raw.h"
 
@@ -76,6 +77,24 @@ static struct jst_bound *take_up(struct jst_installed *installed, const struct j
 
 /* ---- watching ---- */
 
+/* Another session's guard of the site gives way: while both watch, none holds. */
+static void hint(struct jst_installed *installed, struct jst_site_record *record, uint32_t id, const struct jst_binding *binding)
+{
+	const uint64_t guard = jst_guard_of(binding, installed->index);
+
+	if (guard || record->leaf & JST_HINT_GUARD)
+		atomic_store_explicit(&jst_process->guards[id], guard, memory_order_relaxed);
+	jst_leaf_hint(record, JST_HINT_GUARD, guard);
+	jst_leaf_hint(record, JST_HINT_LEAF, binding->flags & JST_BINDING_LEAF);
+}
+
+/* Takes away the guard of a site that is the session's, before the session's index is another's or the site's id. */
+static void unhint(const struct jst_installed *installed, const struct jst_site_record *record, uint32_t id)
+{
+	if (record->leaf & JST_HINT_GUARD && JST_GUARD_WATCHERS(atomic_load_explicit(&jst_process->guards[id], memory_order_relaxed)) == 1U << installed->index)
+		atomic_store_explicit(&jst_process->guards[id], 0, memory_order_relaxed);
+}
+
 static void bind_one(struct jst_installed *installed, struct jst_site_record *record, uint32_t id)
 {
 	struct jst_probe probe;
@@ -94,6 +113,7 @@ static void bind_one(struct jst_installed *installed, struct jst_site_record *re
 		return;
 	jst_site_id(record);
 	atomic_store_explicit(&installed->bound[id], bound, memory_order_release); /* pairs with the acquire in probe.c */
+	hint(installed, record, id, &bound->binding);
 }
 
 /* Watches the sites of the span whose names match, and which it does not watch yet; how many. */
@@ -120,8 +140,13 @@ static void switch_span(struct jst_installed *installed, const struct jst_site_s
 {
 	const uint32_t end = span->id + span->count;
 
-	for (uint32_t id = next_watched(installed, span->id, end); id < end; id = next_watched(installed, id + 1, end))
-		jst_site_switch(&span->first[id - span->id], installed->index, on);
+	for (uint32_t id = next_watched(installed, span->id, end); id < end; id = next_watched(installed, id + 1, end)) {
+		struct jst_site_record *record = &span->first[id - span->id];
+
+		jst_site_switch(record, installed->index, on);
+		if (!on)
+			unhint(installed, record, id);
+	}
 }
 
 void jst_watch_switch(struct jst_installed *installed, bool on)

@@ -1,0 +1,87 @@
+/*
+ * The short way through a probe (leaf.c): to the end of an event of which nothing comes, or one more.
+ *
+ * Where one clause is bound to a site, and begins with a test that may end it, that test is put down as one word, a guard, with the only session that watches. An event that fails it is over before it has begun: neither the thread's record nor the session is looked at. The word alone decides, so it needs no
+ * pointer that might be freed. It is taken away when the session ends, before another one can have its index; who still reads the old word had begun before that.
+ */
+#ifndef JST_LEAF_H
+#define JST_LEAF_H
+
+#include "process.h"
+#include "sites.h"
+
+/* What a site's record says, in its member leaf: hints, for the words and bindings decide. */
+enum {
+	JST_HINT_LEAF = 1,  /* jst_probe_leaf() may do */
+	JST_HINT_GUARD = 2, /* there may be a guard */
+};
+
+enum jst_leaf {
+	JST_LEAF_DONE,
+	JST_LEAF_NOT,   /* nothing was done: jst_probe_dispatch() must */
+	JST_LEAF_BEGUN, /* the thread has entered, and that is all: jst_probe_begun() must go on */
+};
+
+/* A guard's bits. 0: none. */
+#define JST_GUARD_CONSTANT(guard) ((int64_t)(int32_t)(guard))
+#define JST_GUARD_WORD(guard) ((guard) >> 32 & 0xff)
+#define JST_GUARD_EQUAL (UINT64_C(1) << 40)    /* the word must equal the constant; without: be at most as large */
+#define JST_GUARD_INVERTED (UINT64_C(1) << 41) /* and must not, with this */
+#define JST_GUARD_WATCHERS(guard) ((guard) >> 48)
+
+/* The guard of a binding of the session of that index, or 0. Context: agent. */
+static inline uint64_t jst_guard_of(const struct jst_binding *binding, uint32_t index)
+{
+	const struct jst_guard *test = &binding->plan->guard;
+	const uint64_t least = (uint64_t)INT64_MIN, rest = (uint64_t)test->word << 32 | UINT64_C(1) << (48 + index);
+	int64_t constant = (int64_t)test->low;
+	uint64_t kind = 0;
+
+	_Static_assert(JST_MAX_SESSIONS <= 16 && JST_MAX_SITE_WORDS <= 256, "a guard is a word");
+	if (binding->clauses != 1 || !binding->plan->guarded)
+		return 0;
+	if (!test->span)
+		kind = JST_GUARD_EQUAL;
+	else if (test->low == least)
+		constant = (int64_t)(test->low + test->span);
+	else if (test->low + test->span == (uint64_t)INT64_MAX)
+		constant--, kind = JST_GUARD_INVERTED; /* at least so large: not at most one less */
+	else
+		return 0;
+	if (test->inverted)
+		kind ^= JST_GUARD_INVERTED;
+	return constant == (int32_t)constant ? rest | kind | (uint32_t)constant : 0;
+}
+
+/* Puts down or takes away a hint. Threads that bind a site and the agent may do so at once, and none is lost. Context: any. */
+static inline void jst_leaf_hint(struct jst_site_record *record, uint8_t hint, bool on)
+{
+	if (!(__atomic_load_n(&record->leaf, __ATOMIC_RELAXED) & hint) == !on)
+		return;
+	if (on)
+		__atomic_fetch_or(&record->leaf, hint, __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_and(&record->leaf, (uint8_t)~hint, __ATOMIC_RELAXED);
+}
+
+/* Whether the event of a site that these sessions watch fails the guard. Context: probe. */
+static inline bool jst_guard_refuses(uint64_t guard, uint32_t watchers, const uint64_t *words)
+{
+	if (JST_GUARD_WATCHERS(guard) != watchers)
+		return false;
+	const int64_t word = (int64_t)words[JST_GUARD_WORD(guard)], constant = JST_GUARD_CONSTANT(guard);
+
+	return (guard & JST_GUARD_EQUAL ? word == constant : word <= constant) == !!(guard & JST_GUARD_INVERTED);
+}
+
+/* Without vector registers the tools cannot look on. */
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+#define JST_HAS_LEAF 1
+/* The site's record lies at the stack pointer of the stub, as it calls. They keep all registers but rax. Context: probe. */
+__attribute__((visibility("hidden"), no_caller_saved_registers)) uint32_t jst_probe_refuses(const uint64_t *words); /* 1: the event is over */
+__attribute__((visibility("hidden"), no_caller_saved_registers)) enum jst_leaf jst_probe_leaf(const uint64_t *words);
+#else
+#define JST_HAS_LEAF 0
+#endif
+
+#endif
