@@ -8,28 +8,13 @@
 
 #include "clock.h"
 #include "quick.h"
+#include "run.h"
 
-/* Marks the slot as inside an event, for a reader after the thread's death, where order among this thread's stores is all that is needed, and for who finds an entry of the slot's among speculations. */
-static inline void enter(struct jst_slot *slot)
-{
-	atomic_store_explicit(&slot->inside, atomic_load_explicit(&slot->inside, memory_order_relaxed) + 1, memory_order_relaxed);
-	atomic_signal_fence(memory_order_seq_cst);
-}
-
-static inline void leave(struct jst_slot *slot)
-{
-	const uint32_t inside = atomic_load_explicit(&slot->inside, memory_order_relaxed);
-
-	/* Even and never less, also where an event inside this one took it for abandoned. Pairs with the acquire in speculation.c: whoever sees the event over sees all that it did. */
-	atomic_store_explicit(&slot->inside, (inside | 1) + 1, memory_order_release);
-}
-
-/* The clauses that have no shortcut, or whose shortcut was not for it, and those after them, if any. */
-static __attribute__((noinline)) void run_rest(struct jst_run *run, const struct jst_plan *plan, const struct jst_plan *end)
+__attribute__((noinline)) void jst_run_rest(struct jst_run *run, const struct jst_plan *plan, const struct jst_plan *end)
 {
 	if (plan < end)
 		jst_vm_run(run, plan, end);
-	leave(run->slot);
+	jst_run_leave(run->slot);
 }
 
 /* The same after an insertion into a map of which it is not clear that it is the only one, or after a removal likewise: slot NULL. */
@@ -42,33 +27,32 @@ static __attribute__((noinline)) void settle_and_run_rest(struct jst_run *run, s
 		jst_map_word_settle(access, salted, slot);
 	else
 		jst_map_word_delete(access, salted);
-	run_rest(run, plan + 1, end);
+	jst_run_rest(run, plan + 1, end);
 }
 
-/* The first event of a thread, and of a generation of banks or of the clock. */
-static __attribute__((noinline)) void run_slowly(struct jst_run *run, const struct jst_binding *binding, const uint64_t *words, uint32_t flags, const struct jst_plan *plan, uint32_t plans)
+__attribute__((noinline)) void jst_run_slowly(struct jst_run *run, const struct jst_binding *binding, const uint64_t *words, uint32_t flags, const struct jst_plan *plan, uint32_t plans)
 {
 	const struct jst_memory_header *header = run->session->memory.header;
 
 	if (atomic_load_explicit(&header->exit_code, memory_order_relaxed) != -1)
 		return;
-	enter(run->slot);
-	run->words = words;
-	run->binding = binding;
-	run->found.slot = NULL;
+	jst_run_enter(run->slot);
+	jst_run_begin(run, binding, words);
 	/* Pairs with the release in jst_flip(): the banks' generations are those that belong to it, or later ones, and what is picked by them holds for all events of this generation. */
 	const uint32_t generation = atomic_load_explicit(&header->generation, memory_order_acquire);
 
 	if (run->generation != generation) {
 		run->update.bank = jst_slot_bank_at(run->slot, generation);
 		memset(run->cells, 0, sizeof(run->cells));
+		if (run->knows_texts)
+			memset(run->texts, 0, sizeof(run->texts));
 		/* Last: a signal handler may leave this event anywhere. */
 		atomic_signal_fence(memory_order_seq_cst);
 		run->generation = run->session->budget < JST_PLAN_COPY + JST_QUICK_TEXT ? 0 : generation;
 	}
 	if (flags & JST_BINDING_CLOCK)
 		run->now = jst_clock_now(&run->clock, &header->clock);
-	run_rest(run, plan, plan + plans);
+	jst_run_rest(run, plan, plan + plans);
 }
 
 void jst_run_event(struct jst_run *run, const struct jst_binding *binding, const uint64_t *words, uint32_t flags, const struct jst_plan *plan, uint32_t plans)
@@ -76,19 +60,16 @@ void jst_run_event(struct jst_run *run, const struct jst_binding *binding, const
 	const struct jst_memory_header *header = run->session->memory.header;
 	const struct jst_plan *const end = plan + plans;
 
-	/* Lone words in one line. Which bank is written depends on the generation alone once that is published: what the agent changes in the banks meanwhile makes none of them another's (flip.c). */
-	if (__builtin_expect(atomic_load_explicit(&header->generation, memory_order_relaxed) != run->generation || atomic_load_explicit(&header->exit_code, memory_order_relaxed) != -1, 0)) {
-		run_slowly(run, binding, words, flags, plan, plans);
+	if (__builtin_expect(!jst_run_is_ready(run, header), 0)) {
+		jst_run_slowly(run, binding, words, flags, plan, plans);
 		return;
 	}
 	if (flags & JST_BINDING_CLOCK && __builtin_expect(!jst_clock_try(&run->clock, &header->clock, &run->now), 0)) {
-		run_slowly(run, binding, words, flags, plan, plans);
+		jst_run_slowly(run, binding, words, flags, plan, plans);
 		return;
 	}
-	enter(run->slot);
-	run->words = words;
-	run->binding = binding;
-	run->found.slot = NULL;
+	jst_run_enter(run->slot);
+	jst_run_begin(run, binding, words);
 	for (; plan < end; plan++) {
 		struct jst_atomic_pair *slot;
 		bool done = false, doubtful = false;
@@ -134,9 +115,9 @@ void jst_run_event(struct jst_run *run, const struct jst_binding *binding, const
 			break;
 		}
 		if (__builtin_expect(!done, 0)) {
-			run_rest(run, plan, end);
+			jst_run_rest(run, plan, end);
 			return;
 		}
 	}
-	leave(run->slot);
+	jst_run_leave(run->slot);
 }

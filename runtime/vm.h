@@ -17,7 +17,7 @@ struct jst_run_cell {
 	int32_t aggregation;
 	jst_ref ref;         /* 0: none */
 };
-enum { JST_RUN_CELLS = 64 };
+enum { JST_RUN_CELLS = 64, JST_RUN_TEXTS = 512 };
 
 /* All that the runs of a session on one thread need: at the beginning of the thread's work area. */
 struct jst_run {
@@ -41,6 +41,8 @@ struct jst_run {
 	struct jst_clock_line clock;
 	uint32_t generation; /* of the session, for which update.bank was picked and cells holds; 0: none, or the budget is too small for shortcuts */
 	struct jst_run_cell cells[JST_RUN_CELLS]; /* those found last, each in its place */
+	uint64_t texts[JST_RUN_TEXTS][2]; /* the same for those under a string: run_update.c */
+	bool knows_texts;    /* some of these are not 0 */
 	const struct jst_runner *runner;
 	struct jst_value *registers;  /* JST_MAX_REGISTERS, and JST_MAX_SITE_FIELDS more for the values of an event */
 	char *scratch;       /* 8-byte aligned; strings made by the run, then as much room again for encoded keys */
@@ -62,10 +64,16 @@ static inline struct jst_run *jst_run_of(const struct jst_session *session, uint
  */
 void jst_run_event(struct jst_run *run, const struct jst_binding *binding, const uint64_t *words, uint32_t flags, const struct jst_plan *plan, uint32_t plans);
 
+/* run_update.c: the same for a binding that JST_BINDING_UPDATES. Context: likewise. */
+void jst_run_update_only(struct jst_run *run, const struct jst_binding *binding, const uint64_t *words);
+
 /* All clauses of the binding, where jst_plan_passes() has been asked. Context: likewise. */
 static inline void jst_run_binding(struct jst_run *run, const struct jst_binding *binding, const uint64_t *words)
 {
-	jst_run_event(run, binding, words, binding->flags, binding->plan, binding->clauses);
+	if (binding->flags & JST_BINDING_UPDATES)
+		jst_run_update_only(run, binding, words);
+	else
+		jst_run_event(run, binding, words, binding->flags, binding->plan, binding->clauses);
 }
 
 /* run_update.c: JST_SHORTCUT_UPDATE of an event that run knows; false: it is not for it, and nothing was done. Context: likewise. */
