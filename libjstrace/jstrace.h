@@ -4,12 +4,12 @@
  *     #include <jstrace.h>
  *     JSTRACE("request:end", "id", req->id, "status", status, "path", req->path);
  *
- * A probe that nobody watches costs one compare of memory with zero and one branch that is not taken; its arguments are not evaluated. Link with libjstrace.a or -ljstrace. All
+ * A probe that nobody watches costs one load, a test and a branch that is not taken; its arguments are not evaluated. Link with libjstrace.a or -ljstrace. All
  * functions here may be called from any thread, also before main() and from signal handlers but for jstrace_disable(); none of them changes errno.
  *
  * With -DJSTRACE_DISABLE every probe is compiled away (its arguments are type-checked and never evaluated) and the library is not needed.
  *
- * How a probe works: the hot path is a compare with the probe's enable word, four bytes in section .probes, one for each name and shared object. Its upper half is jstrace's, one
+ * How a probe works: the hot path is a test of the probe's enable word, four bytes in section .probes, one for each name and shared object. Its upper half is jstrace's, one
  * bit a session; its lower half is the semaphore of an SDT note for the same probe, for bpftrace, perf and SystemTap. The branch leads to the cold part, which evaluates the arguments into a block of 64-bit words on
  * the stack and calls a stub that keeps all general registers. The site's record lies in section jstrace_sites; the object's constructor hands the section's bounds to the library.
  */
@@ -462,9 +462,10 @@ static inline uint64_t *jstrace_put_long_double(uint64_t *words, long double val
 
 #if defined(__x86_64__)
 
-#define JSTRACE_ASM_TEST(on, name) __asm__ __volatile__("cmpl $0, " JSTRACE_WORD(name) "(%%rip)" : "=@ccne"(on))
+/* Loaded and tested rather than compared where it lies: no processor makes one operation of a branch and a comparison of a constant with memory at an address relative to the instruction. */
+#define JSTRACE_ASM_TEST(on, name) __asm__ __volatile__("movl " JSTRACE_WORD(name) "(%%rip), %0" : "=r"(on))
 #define JSTRACE_ASM_GUARD(on, name) \
-	__asm__ JSTRACE_INLINE __volatile__(JSTRACE_ASM_DATA(name, "", "0", "1") ".reloc ., R_X86_64_NONE, 773b\n\tcmpl $0, " JSTRACE_WORD(name) "(%%rip)" : "=@ccne"(on) : [low] "i"(0), [high] "i"(0))
+	__asm__ JSTRACE_INLINE __volatile__(JSTRACE_ASM_DATA(name, "", "0", "1") ".reloc ., R_X86_64_NONE, 773b\n\tmovl " JSTRACE_WORD(name) "(%%rip), %[value]" : [value] "=r"(on) : [low] "i"(0), [high] "i"(0))
 /* The words lie in the red zone of a function that calls nothing, so the stack pointer steps over it. Through the GOT, bound when the object is loaded: no lazy binding in a probe. */
 #define JSTRACE_ASM_FIRE(n, name, keys, types, words) \
 	__asm__ __volatile__(JSTRACE_ASM_NOP JSTRACE_ASM_DATA(name, keys, #n, "0") JSTRACE_ASM_NOTE(name, #n) \

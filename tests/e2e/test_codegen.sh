@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A disabled probe is one compare of memory with zero and one branch: looked up in the disassembly, for each compiler, language and way to build. And every one of these programs has all its sites, and runs.
+# A disabled probe is one load, one test and one branch, which processors make one of, as for a flag that is read by hand: looked up in the disassembly, for each compiler, language and way to build. And every one of these programs has all its sites, and runs.
 . "$(dirname "$0")/lib.sh"
 need objdump readelf cc
 [ "$(uname -m)" = x86_64 ] || skip "knows the instructions of x86-64 alone"
@@ -50,7 +50,7 @@ int main(void)
 }
 END
 
-# Between the function's first instruction and its ret: as many compares with zero as branches, and nothing that a probe could have caused: no push, no stack pointer moved, no call.
+# Between the function's first instruction and its ret: as many words loaded and tested as branches, and nothing that a probe could have caused: no push, no stack pointer moved, no call.
 look() {
 	local what=$1 object=$2 function probes code
 	objdump -d --no-show-raw-insn --no-addresses "$object" 2>/dev/null | sed 's/^[ \t]*//' >"$work/code"
@@ -60,11 +60,13 @@ look() {
 		function=${function%=*}
 		code=$(awk -v f="<$function>:" 'index($0, f) { on = 1; next } /^$/ { on = 0 } on { print } on && /^ret/ { exit }' "$work/code")
 		[ -n "$code" ] || fail "$what: no function $function"
-		[ "$(grep -c '^cmpl  *\$0x0,.*(%rip)' <<<"$code")" = "$probes" ] || fail "$what: $function has not $probes compares with zero:
+		[ "$(grep -c '^mov  *0x[0-9a-f]*(%rip),%[er]' <<<"$code")" = "$probes" ] || fail "$what: $function does not load $probes words:
+$code"
+		[ "$(grep -cE '^test +(%[a-z0-9]+),\1$' <<<"$code")" = "$probes" ] || fail "$what: $function has not $probes tests:
 $code"
 		[ "$(grep -cE '^(jne|je|cmovne|cmove)' <<<"$code")" = "$probes" ] || fail "$what: $function has not $probes branches:
 $code"
-		grep -qE '^(push|pop|call|sub .*rsp|add .*rsp|lea .*rsp|set|test|xmm)' <<<"$code" && fail "$what: $function does more than that:
+		grep -qE '^(push|pop|call|sub .*rsp|add .*rsp|lea .*rsp|set|cmp|xmm)' <<<"$code" && fail "$what: $function does more than that:
 $code"
 	done
 	looked=$((looked + 1))
