@@ -24,7 +24,7 @@ until_true() {
 
 # ---- what is ended at exit ----
 
-declare -A pid to from tracer events
+declare -A pid=() to=() from=() tracer=() events=()
 at_exit=() # functions
 
 # none_runs PID…: whether all of these, started here, have ended.
