@@ -19,8 +19,8 @@
 #include "times.h"
 
 enum {
-	LOOK_FIRST_US = 100, /* an agent that sleeps answers in some 200 us; each wait is twice as long as the one before … */
-	LOOK_MS = 2,         /* … up to this */
+	LOOK_FIRST_US = 50, /* an agent that sleeps answers in 100 to 200 us; each wait is half as long again as the one before … */
+	LOOK_MS = 2,        /* … up to this */
 };
 enum { CONNECTIONS = 5, SITES_MS = 10, SITES_MAX = 1 << 20, SITE_BYTES_MAX = 256 << 20 };
 
@@ -100,7 +100,7 @@ void attach_wake(struct target *target, int64_t now)
 	if (now >= target->wake)
 		target->look = LOOK_FIRST_US * TIMES_MS / 1000;
 	target->again = now + target->look;
-	target->look = times_earlier(2 * target->look, LOOK_MS * TIMES_MS);
+	target->look = times_earlier(target->look + target->look / 2, LOOK_MS * TIMES_MS);
 	if (now < target->wake)
 		return;
 	target->wake = now + JST_WAKE_AGAIN_MS * TIMES_MS;

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -15,8 +16,10 @@
 
 enum {
 	SCAN_MS = 1000,
-	PENDING_MS = 20,
+	PENDING_FIRST_US = 250, /* a process that is just starting is ready in a moment; each look at it is after twice as long … */
+	PENDING_MS = 20,        /* … up to this */
 	PENDING_TIMEOUT_MS = 1000,
+	SLACK_NS = 5000,
 	ABREAST = 32,      /* so many are attached at a time: thousands of agents that are called at once answer none in its time … */
 	ABREAST_MS = 500,  /* … but one that has not answered after this is not counted any more, so that it keeps nobody waiting */
 };
@@ -45,6 +48,8 @@ void crew_init(struct crew *crew, const struct options *options, const struct ta
 	const sigset_t set = ending_signals();
 
 	*crew = (struct crew){ .options = options, .plan = *plan, .output = output->held ? output->pipe : -1, .now = times_now() };
+	/* What is waited for is often due in some 50 us, the time by which the kernel may be late. */
+	prctl(PR_SET_TIMERSLACK, SLACK_NS, 0, 0, 0);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	crew->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (crew->signals < 0) /* no descriptor is left: better ended without results than not at all */
@@ -142,7 +147,8 @@ void crew_find(struct crew *crew)
 	find_named(crew);
 	if (crew->finder)
 		finder_scan(crew->finder, found, crew);
-	crew->scan_due = crew->pending_count ? crew->now + PENDING_MS * TIMES_MS : crew->finder ? crew->now + SCAN_MS * TIMES_MS : TIMES_NEVER;
+	crew->pending_pause = crew->finder ? PENDING_MS * TIMES_MS : times_earlier(crew->pending_pause ? 2 * crew->pending_pause : PENDING_FIRST_US * TIMES_MS / 1000, PENDING_MS * TIMES_MS);
+	crew->scan_due = crew->pending_count ? crew->now + crew->pending_pause : crew->finder ? crew->now + SCAN_MS * TIMES_MS : TIMES_NEVER;
 }
 
 void crew_find_no_more(struct crew *crew)
@@ -238,7 +244,7 @@ void crew_wait(struct crew *crew, int64_t until)
 	at = 2;
 	for (struct target *target = crew->targets; target; target = target->next, at += 2)
 		if (waits(target) && (polled[at].revents || polled[at + 1].revents || crew->now >= target_due(target)))
-			target_step(target, &crew->plan, crew->now, polled[at].revents || polled[at + 1].revents);
+			target_step(target, &crew->plan, crew->now, polled[at].revents, polled[at + 1].revents);
 	if (crew->now >= crew->lease_due) {
 		for (struct target *target = crew->targets; target; target = target->next)
 			target_lease(target);

@@ -19,6 +19,7 @@ struct crew {
 	struct finder *finder;        /* NULL where only -p names targets */
 	struct crew_pending *pending; /* pids of -p that are not ready yet */
 	size_t pending_count;
+	int64_t pending_pause;        /* before they are looked at again, ns */
 	int64_t scan_due;             /* TIMES_NEVER: no more targets are looked for */
 	int64_t lease_due;
 	int signals;                  /* signalfd of those that end a run */

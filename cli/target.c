@@ -268,7 +268,7 @@ static void receive(struct target *target, const struct target_plan *plan, int64
 	}
 }
 
-void target_step(struct target *target, const struct target_plan *plan, int64_t now, bool readable)
+void target_step(struct target *target, const struct target_plan *plan, int64_t now, bool readable, bool ended)
 {
 	if (!target->admitted)
 		return;
@@ -276,9 +276,9 @@ void target_step(struct target *target, const struct target_plan *plan, int64_t 
 		attach_wake(target, now);
 	if (target->client.queued && !wire_client_flush(&target->client))
 		broken(target, now);
-	if (readable)
+	if (readable || ended)
 		receive(target, plan, now);
-	if (readable && target->state < TARGET_DYING && !process_alive(&target->process))
+	if (ended && target->state < TARGET_DYING && !process_alive(&target->process))
 		broken(target, now);
 	if (target->state == TARGET_DYING)
 		look_at_dying(target, now);

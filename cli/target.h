@@ -98,8 +98,8 @@ struct target *target_new(const struct process *process, bool named);
 void target_admit(struct target *target, int64_t now);
 void target_free(struct target *target);
 
-/* Does all that can be done now. readable: the socket or the pidfd has something. now: ns. */
-void target_step(struct target *target, const struct target_plan *plan, int64_t now, bool readable);
+/* Does all that can be done now. readable: the socket has something; ended: the pidfd. now: ns. */
+void target_step(struct target *target, const struct target_plan *plan, int64_t now, bool readable, bool ended);
 /* When target_step() is due although nothing is readable, ns; TIMES_NEVER: not. */
 int64_t target_due(const struct target *target);
 

@@ -108,15 +108,20 @@ static void loop(struct jst_marker *own)
 {
 	struct jst_serve *serve = NULL;
 	struct jst_clock clock;
+	int64_t look_due = 0; /* ms */
 	bool clocked = false;
 
 	while (!atomic_load_explicit(&stop, memory_order_acquire)) { /* pairs with jstrace_disable() */
-		if (rung()) {
-			/* It takes some dozens of calls, and more of our code in memory, which a program that nobody traces need not pay for. */
-			if (!clocked)
-				jst_clock_init(&clock);
-			clocked = true;
-			jst_serve_listen(&serve, own, &clock);
+		/* Not after each message, since a look takes as long as that does. */
+		if (!serve || jst_serve_now() >= look_due) {
+			if (rung()) {
+				jst_serve_listen(&serve, own, &clock);
+				/* It takes some dozens of calls, and more of our code in memory, which a program that nobody traces need not pay for; and the CLI is on its way meanwhile. */
+				if (!clocked)
+					jst_clock_init(&clock);
+				clocked = true;
+			}
+			look_due = serve ? jst_serve_now() + LOOK_MS : 0;
 		}
 		if (serve)
 			jst_serve_step(&serve, LOOK_MS);

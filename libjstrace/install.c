@@ -26,7 +26,8 @@ enum {
 	BINDING_ROOM = 1024,             /* bytes of arena for each site there is … */
 	BINDINGS_ROOM = 1 << 28,         /* … of very many sites few fire, and what finds no room is bound at each event … */
 	ARENA_ROOM = 4 << 20,            /* … and for those that come later */
-	POPULATED = 1 << 20,             /* of the heap, before the first event */
+	POPULATED_FIRST = 64 << 10,      /* of the heap, before the first event … */
+	POPULATED = 1 << 20,             /* … and while the first ones come */
 	TAILS_SIZE = JST_SLOTS * (int)sizeof(uint64_t),
 	BUDGET_MAX = 1 << 30,
 };
@@ -79,25 +80,30 @@ static bool uses(const struct jst_program *program, enum jst_opcode op, int32_t 
 	return false;
 }
 
-/* From that offset of the heap on. */
-static void populate(struct jst_memory *memory, uint64_t from)
+/* The pages of most bytes from that offset of the memory on, which threads may be writing to. */
+static void populate(struct jst_memory *memory, uint64_t from, uint64_t most)
 {
 	const uint64_t start = from & ~UINT64_C(4095), permit = atomic_load_explicit(&memory->header->permit, memory_order_relaxed);
-	uint64_t size = memory->header->size - start;
+	const uint64_t left = from < memory->header->size ? memory->header->size - start : 0, size = left < most ? left : most;
 
-	if (size > POPULATED)
-		size = POPULATED;
 	if (permit < start || size > permit - start)
 		return;
 	/* Where there is no memory to be had, touching would be death, and probes will find the permit lowered. */
 	if (jst_raw_advise(memory->base + start, size, MADV_POPULATE_WRITE) != -EINVAL)
 		return;
-	/* A kernel before 5.14: touch each page. Nobody else writes here yet. */
-	for (uint64_t at = 0; at < size; at += 4096) {
-		volatile unsigned char *byte = memory->base + start + at;
+	/* A kernel before 5.14: touch each page, and change nothing. */
+	for (uint64_t at = 0; at < size; at += 4096)
+		__atomic_fetch_or(memory->base + start + at, 0, __ATOMIC_RELAXED);
+}
 
-		*byte = *byte;
-	}
+/* What threads will touch: what was laid out, which may be large, and chunks and rings, which come behind that. */
+static void populate_heap(struct jst_memory *memory, uint64_t most)
+{
+	const uint64_t from = memory->header->heap_offset, used = atomic_load_explicit(&memory->header->heap_used, memory_order_relaxed);
+
+	populate(memory, from, most);
+	if (used > from + most)
+		populate(memory, used, most);
 }
 
 /* The shared memory and the tails. */
@@ -137,7 +143,7 @@ static bool make_memory(struct jst_installed *installed, const struct jst_messag
 	return true;
 }
 
-static void fill_header(struct jst_installed *installed, struct jst_clock *clock)
+static void fill_header(struct jst_installed *installed)
 {
 	struct jst_memory_header *header = installed->run.memory.header;
 	struct utsname host;
@@ -149,15 +155,9 @@ static void fill_header(struct jst_installed *installed, struct jst_clock *clock
 		jst_text_print(header->hostname, sizeof(header->hostname), "%s", host.nodename);
 	jst_sample_title(header);
 	jst_sample_permit(&installed->run.memory);
-	jst_clock_start(clock, &header->clock);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	header->start = now.tv_sec * 1000000000LL + now.tv_nsec;
-	populate(&installed->run.memory, header->heap_offset);
-	/* What was laid out there may be larger than that; chunks and rings come behind it. */
-	const uint64_t used = atomic_load_explicit(&header->heap_used, memory_order_relaxed);
-
-	if (used > header->heap_offset + POPULATED && used < header->size)
-		populate(&installed->run.memory, used);
+	populate_heap(&installed->run.memory, POPULATED_FIRST);
 	jst_session_initialise(&installed->run);
 }
 
@@ -214,7 +214,7 @@ static void unmap(struct jst_installed *installed)
 	jst_raw_unmap(installed, installed->self_size);
 }
 
-struct jst_installed *jst_install_prepare(const struct jst_message_load *load, void *program, struct jst_clock *clock, struct jst_refused *refused)
+struct jst_installed *jst_install_prepare(const struct jst_message_load *load, void *program, struct jst_refused *refused)
 {
 	const uint32_t string_size = load->string_size;
 
@@ -267,7 +267,7 @@ struct jst_installed *jst_install_prepare(const struct jst_message_load *load, v
 		unmap(installed);
 		return NULL;
 	}
-	fill_header(installed, clock);
+	fill_header(installed);
 	if (!find_sites(installed, refused)) {
 		unmap(installed);
 		return NULL;
@@ -275,12 +275,14 @@ struct jst_installed *jst_install_prepare(const struct jst_message_load *load, v
 	return installed;
 }
 
-bool jst_install_start(struct jst_installed *installed)
+bool jst_install_start(struct jst_installed *installed, struct jst_clock *clock)
 {
 	const uint32_t bit = 1U << installed->index;
 
 	if (!jst_quiesce_barrier())
 		return false;
+	/* As late as can be, since it may have to wait. */
+	jst_clock_start(clock, &installed->run.memory.header->clock);
 	jst_sites_lock();
 	installed->running = true;
 	/* Release pairs with the acquire in probe.c: a thread that finds the session finds it whole. */
@@ -290,6 +292,11 @@ bool jst_install_start(struct jst_installed *installed)
 	jst_install_changed();
 	jst_sites_unlock();
 	return true;
+}
+
+void jst_install_populate(struct jst_installed *installed)
+{
+	populate_heap(&installed->run.memory, POPULATED);
 }
 
 uint32_t jst_install_stop(struct jst_installed *installed)

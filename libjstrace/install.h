@@ -62,10 +62,13 @@ struct jst_refused {
  * Prepares a session: verifies program (load->program_size bytes of it, in a mapping of JST_PROGRAM_MAX_SIZE that the session takes over, also when it fails), makes its memory, binds it to all sites. Nothing runs yet. NULL with
  * *refused filled. Context: agent.
  */
-struct jst_installed *jst_install_prepare(const struct jst_message_load *load, void *program, struct jst_clock *clock, struct jst_refused *refused);
+struct jst_installed *jst_install_prepare(const struct jst_message_load *load, void *program, struct jst_refused *refused);
 
-/* Turns the probes on. False: the kernel offers no barrier to turn them off by, so they stay off. Context: agent. */
-bool jst_install_start(struct jst_installed *installed);
+/* Starts the session's clock, and turns the probes on. False: the kernel offers no barrier to turn them off by, so they stay off. Context: agent. */
+bool jst_install_start(struct jst_installed *installed, struct jst_clock *clock);
+
+/* Takes some memory for what threads will write first, so that they need not: once it is started, since it takes longer than starting it. Context: agent. */
+void jst_install_populate(struct jst_installed *installed);
 
 /* Turns the probes off, waits until no thread is inside, frees everything. Returns the threads that did not leave in time: then the memory is kept. Also for a session that was never started. Context: agent. */
 uint32_t jst_install_stop(struct jst_installed *installed);

@@ -31,7 +31,7 @@ struct jst_serve {
 	unsigned char reap[JST_REAP_SCRATCH];
 };
 
-static int64_t now_ms(void)
+int64_t jst_serve_now(void)
 {
 	struct timespec now;
 
@@ -79,12 +79,12 @@ void jst_serve_listen(struct jst_serve **serve, struct jst_marker *marker, struc
 		new->marker = marker;
 		new->clock = clock;
 		new->listener = -1;
-		new->next_second = now_ms() + 1000;
+		new->next_second = jst_serve_now() + 1000;
 		for (int i = 0; i < CONNECTIONS; i++)
 			new->talk[i].fd = -1;
 		*serve = new;
 	}
-	(*serve)->listen_until = now_ms() + JST_LISTEN_MS;
+	(*serve)->listen_until = jst_serve_now() + JST_LISTEN_MS;
 	/* The CLI that rang waits for a change. */
 	if ((*serve)->listener < 0)
 		start_listening(*serve);
@@ -169,7 +169,7 @@ void jst_serve_step(struct jst_serve **pointer, int timeout_ms)
 	for (int i = 0; i < CONNECTIONS; i++)
 		poll_set[1 + i] = (struct pollfd){ .fd = serve->talk[i].fd, .events = (short)(POLLIN | (serve->talk[i].listing ? POLLOUT : 0)) };
 	const int ready = jst_raw_poll(poll_set, 1 + CONNECTIONS, timeout_ms);
-	const int64_t now = now_ms();
+	const int64_t now = jst_serve_now();
 
 	for (int i = 0; i < CONNECTIONS; i++) {
 		struct jst_talk *talk = &serve->talk[i];

@@ -211,7 +211,7 @@ static bool install(struct jst_talk *talk)
 	unsigned char *program = talk->program;
 
 	talk->program = NULL;
-	talk->installed = jst_install_prepare(&talk->load, program, talk->clock, &refused);
+	talk->installed = jst_install_prepare(&talk->load, program, &refused);
 	if (!talk->installed)
 		return refuse(talk, refused.refusal, "%s", refused.reason);
 
@@ -240,10 +240,13 @@ static bool upload(struct jst_talk *talk, const void *bytes, uint32_t size)
 
 static bool start(struct jst_talk *talk)
 {
-	if (!jst_install_start(talk->installed))
+	if (!jst_install_start(talk->installed, talk->clock))
 		return refuse(talk, JST_REFUSAL_PRIVILEGED, "the process may not use membarrier(), without which probes cannot be turned off safely");
 	talk->phase = JST_TALK_RUNNING;
-	return answer(talk, JST_MESSAGE_STARTED, NULL, 0);
+	const bool sent = answer(talk, JST_MESSAGE_STARTED, NULL, 0);
+
+	jst_install_populate(talk->installed);
+	return sent;
 }
 
 static bool flip(struct jst_talk *talk)

@@ -23,7 +23,8 @@
 
 enum {
 	NS_PER_SECOND = 1000000000,
-	YOUNG_NS = 2000000,       /* what the first pair must be apart from the second */
+	FIRST_NS = 1000000,       /* what the first pair must be apart from the second: the rate is off by 20 ppm at most, until it is measured again … */
+	YOUNG_NS = 2000000,       /* … over at least this */
 	AHEAD_NS = 1000000,       /* the anchor of a flatter line, past its publication */
 	READ_TRIES = 8,
 	COPY_TRIES = 8,
@@ -243,13 +244,10 @@ static void publish(struct jst_clock_page *page, uint64_t anchor, int64_t ns, ui
 
 void jst_clock_init(struct jst_clock *clock)
 {
-	*clock = (struct jst_clock){ .tsc = counter_is_steady() && kernel_uses_counter() };
-	if (clock->tsc) {
-		const struct pair pair = read_pair();
+	/* First of all: whoever starts a session waits until it is old enough. */
+	const struct pair pair = read_pair();
 
-		clock->tsc_first = pair.ticks;
-		clock->ns_first = pair.ns;
-	}
+	*clock = (struct jst_clock){ .tsc = counter_is_steady() && kernel_uses_counter(), .tsc_first = pair.ticks, .ns_first = pair.ns };
 }
 
 void jst_clock_start(struct jst_clock *clock, struct jst_clock_page *page)
@@ -259,7 +257,7 @@ void jst_clock_start(struct jst_clock *clock, struct jst_clock_page *page)
 	if (clock->tsc) {
 		do
 			pair = read_pair();
-		while (pair.ns - clock->ns_first < YOUNG_NS);
+		while (pair.ns - clock->ns_first < FIRST_NS);
 		/* A counter that stands still or went back is none. */
 		clock->tsc = pair.ticks > clock->tsc_first;
 	}

@@ -70,7 +70,7 @@ struct jst_clock {
 
 /* Takes the first pair. Context: agent (as it is first rung). */
 void jst_clock_init(struct jst_clock *clock);
-/* Publishes the first scale; waits up to 2 ms if the first pair is too young to be exact. Without a usable TSC leaves index 0 and sets only wall of scale[0]. Context: agent. */
+/* Publishes the first scale; waits up to 1 ms if the first pair is too young to be exact. Without a usable TSC leaves index 0 and sets only wall of scale[0]. Context: agent. */
 void jst_clock_start(struct jst_clock *clock, struct jst_clock_page *page);
 /* Once a second: anchors anew so that the time read stays continuous, never goes backwards and approaches CLOCK_MONOTONIC. Context: agent. */
 void jst_clock_adjust(struct jst_clock *clock, struct jst_clock_page *page);
