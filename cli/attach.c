@@ -137,7 +137,7 @@ static void protocol(struct target *target)
 	target_fail(target, "process %d (%s) answered with something that jstrace does not understand", (int)target->process.pid, target->process.comm);
 }
 
-static void hello(struct target *target, const struct wire_packet *packet, int64_t now)
+static void hello(struct target *target, const struct target_plan *plan, const struct wire_packet *packet, int64_t now)
 {
 	struct jst_message_hello theirs;
 
@@ -153,6 +153,12 @@ static void hello(struct target *target, const struct wire_packet *packet, int64
 	}
 	if (theirs.pid != target->process.inner_pid || theirs.start_time != target->process.inner_start_time) {
 		target_fail(target, "process %d (%s) is not the one that was found: its pid was used again", (int)target->process.pid, target->process.comm);
+		return;
+	}
+	/* Of a great many sites the list takes longer than all the rest, and the first event waits for none of it. */
+	target->lists_aside = plan->program && theirs.abi_max >= JST_ABI_ASIDE;
+	if (target->lists_aside) {
+		load(target, plan, now);
 		return;
 	}
 	target->state = TARGET_LISTING;
@@ -177,12 +183,12 @@ static uint32_t count_sites(const unsigned char *memory, size_t size, jst_ref re
 	return count;
 }
 
-static void sites(struct target *target, const struct wire_packet *packet)
+uint32_t attach_sites(struct target *target, const struct wire_packet *packet)
 {
 	const size_t size = ((size_t)packet->size + 7) / 8 * 8, at = target->site_bytes ? target->site_bytes : 8; /* ref 0 is none's */
 
 	if (target->site_count >= SITES_MAX || at + size > SITE_BYTES_MAX)
-		return;
+		return 0;
 	if (at + size > target->site_room) {
 		target->site_room = 2 * (at + size);
 		target->sites = message_resize(target->sites, target->site_room, 1);
@@ -192,14 +198,24 @@ static void sites(struct target *target, const struct wire_packet *packet)
 
 	const uint32_t count = count_sites(target->sites, at + size, (jst_ref)(at / 8));
 
-	if (!count) {
-		protocol(target);
-		return;
-	}
+	if (!count)
+		return 0;
 	target->site_count += count;
 	target->site_bytes = at + size;
+	return count;
+}
+
+/* A list that all the rest waits for. */
+/* A list that all the rest waits for. */
+static void sites(struct target *target, const struct wire_packet *packet)
+{
+	/* The deadline ends a list that is too long. */
+	const uint32_t count = target->site_count < SITES_MAX ? attach_sites(target, packet) : 1;
+
+	if (!count)
+		protocol(target);
 	/* A great many take their time on a machine that is busy. */
-	if (count > 1)
+	else if (count > 1)
 		target->deadline += SITES_MS * TIMES_MS;
 }
 
@@ -234,7 +250,7 @@ void attach_packet(struct target *target, const struct target_plan *plan, struct
 	if (packet->type == JST_MESSAGE_REFUSED) {
 		refused(target, packet);
 	} else if (packet->type == JST_MESSAGE_HELLO && target->state == TARGET_GREETING) {
-		hello(target, packet, now);
+		hello(target, plan, packet, now);
 	} else if (packet->type == JST_MESSAGE_SITE && target->state == TARGET_LISTING) {
 		sites(target, packet);
 	} else if (packet->type == JST_MESSAGE_LIST_END && target->state == TARGET_LISTING) {

@@ -160,7 +160,7 @@ void crew_find_no_more(struct crew *crew)
 bool crew_attaching(const struct crew *crew)
 {
 	for (const struct target *target = crew->targets; target; target = target->next)
-		if (target_attaching(target) || target->state == TARGET_STARTING)
+		if (target_attaching(target) || target->state == TARGET_STARTING || (target->state == TARGET_RUNNING && target->listing && crew->now < target->list_deadline))
 			return true;
 	return crew->pending_count > 0;
 }

@@ -39,7 +39,7 @@ void crew_fini(struct crew *crew);
 void crew_find(struct crew *crew);
 void crew_find_no_more(struct crew *crew);
 
-/* Whether anybody named is still awaited, or any target is not attached yet. */
+/* Whether anybody named is still awaited, or any target is not attached yet, or has not told what probes it has. */
 bool crew_attaching(const struct crew *crew);
 
 /* Waits for the next thing to happen, at most until until (ns), and lets all targets that have something go on. */

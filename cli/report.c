@@ -48,6 +48,7 @@ struct report {
 	uint64_t total[JST_LOSSES];
 	uint64_t unstarted[JST_SPAN_COUNTS]; /* spans without a start, by map, as in a slot */
 	bool attached;           /* any target's sites were seen */
+	bool partial;            /* not all probes of all targets are known */
 	bool named;              /* a target has probes whose names show as they fire: what matched is known at the end only */
 };
 
@@ -209,7 +210,13 @@ static void seek_fields(struct report *report, const struct jst_probe *probe)
 	}
 }
 
-void report_sites(struct report *report, const struct target *target)
+void report_partial(struct report *report, const struct target *target)
+{
+	/* Where no site at all matches, as it told first, the list is not needed to know. */
+	report->partial |= target->listing && target->matched_sites;
+}
+
+void report_sites(struct report *report, struct target *target)
 {
 	struct jst_probe site;
 	jst_ref next = 1;
@@ -221,6 +228,7 @@ void report_sites(struct report *report, const struct target *target)
 		if (!target->by_name)
 			seek_fields(report, &site);
 	}
+	target_forget_sites(target);
 	report->named |= target->by_name;
 	if (!target_has_memory(target) || target->state != TARGET_ENDED)
 		return;
@@ -342,7 +350,7 @@ static void say_unmatched(const struct report *report, const char *when)
 
 void report_unmatched(struct report *report)
 {
-	if (report->attached && !report->named)
+	if (report->attached && !report->named && !report->partial)
 		say_unmatched(report, " so far");
 }
 
@@ -468,14 +476,14 @@ void report_end(struct report *report, struct output *output, uint32_t processes
 {
 	uint64_t lost = 0;
 
-	if (report->named)
+	if (report->named && !report->partial)
 		say_unmatched(report, "");
 	for (uint32_t i = 0; i < report->compiled->span_count; i++) {
 		const struct compiled_span *span = &report->compiled->spans[i];
 
 		char help[JST_MAX_PROBE_NAME + 32];
 
-		if (!report->attached || report->span_matched[i])
+		if (!report->attached || report->partial || report->span_matched[i])
 			continue;
 		suggest_sibling(report, span, help, sizeof(help));
 		message_warning("%s:%d:%d: no probe matches %s, so %s[...] was always nil%s", report->compiled->sources[span->source].name, span->line, span->column, span->pattern, span->sibling, help);

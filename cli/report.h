@@ -15,8 +15,10 @@ struct report;
 struct report *report_new(const struct compiled *compiled);
 void report_free(struct report *report);
 
-/* Warns of fields that the script's own names hide. Notes which patterns and spans the target's probes match: as it listed them; and, of one that has ended, as its memory tells, which also has those that came later. */
-void report_sites(struct report *report, const struct target *target);
+/* Warns of fields that the script's own names hide. Notes which patterns and spans the target's probes match: those that it has listed since the last call, which are forgotten; and, of one that has ended, as its memory tells, which also has those that came later. */
+void report_sites(struct report *report, struct target *target);
+/* A target will not have listed all of its probes: that others have none is no reason to say that there is none. */
+void report_partial(struct report *report, const struct target *target);
 
 /* Reads the target's losses for the last time. Once a target, while it still has its memory. */
 void report_losses(struct report *report, struct target *target);

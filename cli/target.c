@@ -22,7 +22,13 @@
 #include "messages.h"
 #include "times.h"
 
-enum { DYING_MS = 500, DYING_LOOK_MS = 2 };
+enum {
+	DYING_MS = 500,
+	DYING_LOOK_MS = 2,
+	LIST_MS = 1000,          /* a list that is told aside is waited for that long */
+	RECEIVED_AT_ONCE = 256,  /* packets */
+	LISTED_AT_ONCE = 4,      /* packets of sites: some 0.3 ms */
+};
 
 struct target *target_new(const struct process *process, bool named)
 {
@@ -77,6 +83,16 @@ bool target_site(const struct target *target, jst_ref *ref, struct jst_probe *pr
 		return false;
 	*ref += ((const struct jst_site_entry *)(target->sites + (uint64_t)*ref * 8))->size / 8;
 	return true;
+}
+
+void target_forget_sites(struct target *target)
+{
+	target->site_bytes = 0;
+	if (target->listing)
+		return;
+	free(target->sites);
+	target->sites = NULL;
+	target->site_room = 0;
 }
 
 void target_fail(struct target *target, const char *format, ...)
@@ -220,6 +236,13 @@ static void broken(struct target *target, int64_t now)
 	look_at_dying(target, now);
 }
 
+static void stopped(struct target *target)
+{
+	target->state = TARGET_ENDED;
+	target->end = TARGET_STOPPED;
+	target->deadline = TIMES_NEVER;
+}
+
 static void running_packet(struct target *target, const struct wire_packet *packet, int64_t now)
 {
 	const bool first = !target->started;
@@ -234,10 +257,16 @@ static void running_packet(struct target *target, const struct wire_packet *pack
 		target->flipping = false;
 		target->deaf = false;
 		target->flipped = true;
-	} else if (packet->type == JST_MESSAGE_STOPPED && target->state == TARGET_STOPPING) {
-		target->state = TARGET_ENDED;
-		target->end = TARGET_STOPPED;
-		target->deadline = TIMES_NEVER;
+	} else if (packet->type == JST_MESSAGE_STOPPED && target->state == TARGET_STOPPING && target->listing && !target->stop_told) {
+		target->stop_told = true;
+	} else if (packet->type == JST_MESSAGE_STOPPED && target->state == TARGET_STOPPING && !target->listing) {
+		stopped(target);
+	} else if (packet->type == JST_MESSAGE_SITE && target->listing && attach_sites(target, packet)) {
+		/* They are looked at by and by. */
+	} else if (packet->type == JST_MESSAGE_LIST_END && target->listing) {
+		target->listing = false;
+		if (target->stop_told)
+			stopped(target);
 	} else {
 		/* A refusal, or nonsense: either way the session is over. */
 		broken(target, now);
@@ -248,8 +277,10 @@ static void receive(struct target *target, const struct target_plan *plan, int64
 {
 	struct wire_packet packet;
 
-	/* A bounded number a step: a target that floods us must not keep the others waiting. */
-	for (int i = 0; i < 256 && target->client.fd >= 0; i++) {
+	/* A bounded number a step: a target that floods us must not keep the others waiting, nor one that lists its sites those who fire. */
+	const int most = target->listing ? LISTED_AT_ONCE : RECEIVED_AT_ONCE;
+
+	for (int i = 0; i < most && target->client.fd >= 0; i++) {
 		switch (wire_client_receive(&target->client, &packet)) {
 		case WIRE_NONE:
 			return;
@@ -284,9 +315,7 @@ void target_step(struct target *target, const struct target_plan *plan, int64_t 
 		look_at_dying(target, now);
 	else if (now >= target->deadline && target->state == TARGET_STOPPING) {
 		/* It does not answer: read what is there. Closing the connection tells it the same as STOP. */
-		target->state = TARGET_ENDED;
-		target->end = TARGET_STOPPED;
-		target->deadline = TIMES_NEVER;
+		stopped(target);
 	} else if (now >= target->deadline && target->state <= TARGET_STARTING)
 		attach_late(target);
 }
@@ -311,6 +340,11 @@ void target_start(struct target *target, int64_t now)
 	target->state = TARGET_STARTING;
 	target->deadline = now + JST_QUIESCE_TIMEOUT_MS * TIMES_MS;
 	send_plain(target, JST_MESSAGE_START);
+	if (!target->lists_aside)
+		return;
+	target->listing = true;
+	target->list_deadline = now + LIST_MS * TIMES_MS;
+	send_plain(target, JST_MESSAGE_LIST);
 }
 
 void target_lease(struct target *target)

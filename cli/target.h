@@ -1,8 +1,11 @@
 /*
  * One traced process: from the first wake-up of its agent to the last record read out of its memory.
  *
- *     WAKING → GREETING → LISTING → LOADING → LOADED → STARTING → RUNNING → STOPPING → ENDED
- *        any of the first six → FAILED        STARTING and later → DYING → ENDED, with results
+ *     WAKING → GREETING → LOADING → LOADED → STARTING → RUNNING → STOPPING → ENDED
+ *                 GREETING → LISTING → ENDED, or LOADING where the agent is an old one
+ *        any before RUNNING → FAILED          STARTING and later → DYING → ENDED, with results
+ *
+ * What probes there are is asked for together with START and told aside: while probes are on already, and sometimes not before the session ends.
  *
  * A target is driven by target_step(): it never blocks and never waits, and has a deadline for whatever it is waiting for. Single-threaded. All that comes from the process, over the socket or
  * out of its memory, is not trusted: sizes are checked, strings are copied and escaped where they are printed, memory is mapped read-only and only if it is sealed.
@@ -19,7 +22,7 @@
 enum target_state {
 	TARGET_WAKING,    /* the agent is called until it listens and we are connected */
 	TARGET_GREETING,  /* HELLO was sent */
-	TARGET_LISTING,   /* LIST was sent */
+	TARGET_LISTING,   /* LIST was sent, and all the rest waits for it */
 	TARGET_LOADING,   /* the program is on its way */
 	TARGET_LOADED,    /* ready; target_start() is awaited */
 	TARGET_STARTING,
@@ -67,7 +70,11 @@ struct target {
 
 	unsigned char *sites;        /* as of the attach, as LIST told them: struct jst_site_entry, one behind the other, in a memory of their own from ref 1 on. target_site() reads them */
 	size_t site_bytes, site_room;
-	uint32_t site_count;
+	uint32_t site_count;         /* that were told, also those forgotten since */
+	bool lists_aside;            /* the list is asked for with START */
+	bool listing;                /* … and has not ended */
+	bool stop_told;              /* STOPPED came before the list's end */
+	int64_t list_deadline;       /* until when a list that is told aside is worth waiting for, ns */
 	uint32_t matched_sites, matched_probes; /* that the program's patterns match */
 
 	struct memory_view *view;    /* NULL before LOADED */
@@ -88,9 +95,11 @@ struct target {
 };
 
 /*
- * Reads the site at *ref and moves that on to the next; false: there is none. The first is at ref 1. The strings point into what LIST told, and stay.
+ * Reads the site at *ref and moves that on to the next; false: there is none. The first is at ref 1. The strings point into what LIST told, and stay until they are forgotten.
  */
 bool target_site(const struct target *target, jst_ref *ref, struct jst_probe *probe);
+/* All that were told so far; those that come are the first again. */
+void target_forget_sites(struct target *target);
 
 /* Takes over the process. Nothing is done with it before target_admit(). */
 struct target *target_new(const struct process *process, bool named);

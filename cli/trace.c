@@ -348,6 +348,7 @@ static void tell_ended(struct trace *trace, struct target *target)
 	take_rest(trace, target);
 	opens_keep(trace->opens, target, times_now());
 	report_sites(trace->report, target);
+	report_partial(trace->report, target);
 	report_losses(trace->report, target);
 	if (target->malformed) {
 		message_error("the memory of process %d (%s) made no sense in places, which were left out", pid, target->process.comm);
@@ -375,6 +376,8 @@ static void look_at_targets(struct trace *trace)
 		/* A clause that is run here may wait, in which states change but no target leaves the list. */
 		if ((target->state == TARGET_RUNNING || target->state == TARGET_ENDED) && !target->attach_told)
 			tell_attached(trace, target);
+		if (target->site_bytes)
+			report_sites(trace->report, target);
 		if (target->state == TARGET_ENDED)
 			tell_ended(trace, target);
 		else if (target->state == TARGET_FAILED)
@@ -393,6 +396,8 @@ static void end_first_wave(struct trace *trace)
 	trace->first_wave = false;
 	if (!trace->attached)
 		return;
+	for (const struct target *target = trace->crew.targets; target; target = target->next)
+		report_partial(trace->report, target);
 	report_unmatched(trace->report);
 	report_spans(trace->report);
 	privileges_drop(trace->crew.targets, trace->crew.finder != NULL); /* only with -p: those that come later could be somebody else's */

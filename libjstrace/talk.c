@@ -54,6 +54,14 @@ static bool answer(const struct jst_talk *talk, enum jst_message_type type, cons
 	return send_packet(talk, type, body, size, NULL, 0) == 1;
 }
 
+/* Whether a list may go on: no more than a quarter of what the socket takes is unread, so that there is always room for an answer. */
+static bool may_list(const struct jst_talk *talk)
+{
+	struct pollfd writable = { .fd = talk->fd, .events = POLLOUT };
+
+	return jst_raw_poll(&writable, 1, 0) != 0;
+}
+
 /* The last word. */
 __attribute__((format(printf, 3, 4))) static bool refuse(const struct jst_talk *talk, enum jst_refusal refusal, const char *format, ...)
 {
@@ -161,7 +169,7 @@ static uint32_t list_some(struct jst_site_cursor *cursor, unsigned char *body, b
 
 bool jst_talk_list(struct jst_talk *talk, unsigned char *buffer)
 {
-	while (talk->listing) {
+	while (talk->listing && may_list(talk)) {
 		struct jst_site_cursor next = talk->list;
 
 		jst_sites_lock();

@@ -9,7 +9,7 @@
  *
  * Talk (-> CLI to agent, <- agent to CLI). Each packet is a struct jst_message with its body; at most JST_PACKET_MAX bytes.
  *     -> HELLO                    <- HELLO  or REFUSED
- *     -> LIST                     <- SITE *, LIST_END
+ *     -> LIST                     <- SITE *, LIST_END          at any time but while a program is on its way; other answers may come in between
  *     -> LOAD, PROGRAM *          <- LOADED (with two descriptors: memory, tails) or REFUSED
  *     -> START                    <- STARTED                   probes are on
  *     -> LEASE                                                 at least every JST_LEASE_RENEW_MS
@@ -32,8 +32,9 @@
 
 enum {
 	JST_ABI_MIN = 2,           /* versions of the talk that this build speaks */
-	JST_ABI_MAX = 3,
+	JST_ABI_MAX = 4,
 	JST_ABI_SEVERAL = 3,       /* from this version on a SITE message may have several sites */
+	JST_ABI_ASIDE = 4,         /* from this version on an agent that is sending a list has room for its answers, so that it may be asked for one while probes are on */
 	JST_WAKE_MAGIC = 0x6a737431,
 	JST_PACKET_MAX = 64 << 10,
 	JST_WAKE_TIMEOUT_MS = 2000,

@@ -30,12 +30,15 @@ static void tell(int socket, uint32_t type, const void *body, uint32_t size)
 	sendmsg(socket, &header, MSG_NOSIGNAL);
 }
 
+/* Which versions it speaks. */
+static uint32_t abi_max = JST_ABI_MAX;
+
 static void tell_hello(int socket)
 {
 	struct proc_stat stat;
 
 	proc_stat(getpid(), &stat);
-	const struct jst_message_hello hello = { .abi_min = JST_ABI_MIN, .abi_max = JST_ABI_MAX, .pid = getpid(), .start_time = stat.start_time, .version = "9.9.9" };
+	const struct jst_message_hello hello = { .abi_min = JST_ABI_MIN, .abi_max = abi_max, .pid = getpid(), .start_time = stat.start_time, .version = "9.9.9" };
 
 	tell(socket, JST_MESSAGE_HELLO, &hello, sizeof(hello));
 }
@@ -105,20 +108,27 @@ static void tell_loaded(int socket, uint64_t size, const int *descriptors, size_
 	sendmsg(socket, &header, MSG_NOSIGNAL);
 }
 
-/* Up to and with the last PROGRAM. */
+static void tell_list(int socket)
+{
+	tell_site(socket, "request:start");
+	tell_sites(socket, "request:end", "cache:get");
+	tell(socket, JST_MESSAGE_LIST_END, NULL, 0);
+}
+
+/* Up to and with the last PROGRAM, or to the end of a list if nothing else is wanted. */
 static bool greet_and_take(int socket)
 {
-	uint32_t size;
+	uint32_t size, type;
 
 	if (hear(socket) != JST_MESSAGE_HELLO)
 		return false;
 	tell_hello(socket);
-	if (hear(socket) != JST_MESSAGE_LIST)
-		return false;
-	tell_site(socket, "request:start");
-	tell_sites(socket, "request:end", "cache:get");
-	tell(socket, JST_MESSAGE_LIST_END, NULL, 0);
-	if (hear(socket) != JST_MESSAGE_LOAD)
+	type = hear(socket);
+	if (type == JST_MESSAGE_LIST) {
+		tell_list(socket);
+		type = hear(socket);
+	}
+	if (type != JST_MESSAGE_LOAD)
 		return false;
 	for (size = ((struct jst_message_load *)(packet + sizeof(struct jst_message)))->program_size; size;) {
 		if (hear(socket) != JST_MESSAGE_PROGRAM)
@@ -127,6 +137,9 @@ static bool greet_and_take(int socket)
 	}
 	return true;
 }
+
+/* When a list that was asked for is told: at once, behind STOPPED, or never. */
+static enum { LIST_AT_ONCE, LIST_LAST, LIST_NEVER, LIST_NONSENSE } list_told;
 
 static void honest(int socket)
 {
@@ -154,11 +167,21 @@ static void honest(int socket)
 		case JST_MESSAGE_START:
 			tell(socket, JST_MESSAGE_STARTED, NULL, 0);
 			break;
+		case JST_MESSAGE_LIST:
+			if (list_told == LIST_AT_ONCE)
+				tell_list(socket);
+			else if (list_told == LIST_NONSENSE)
+				tell(socket, JST_MESSAGE_SITE, "nonsense", 8);
+			else
+				tell_site(socket, "request:start");
+			break;
 		case JST_MESSAGE_FLIP:
 			tell(socket, JST_MESSAGE_FLIPPED, &flipped, sizeof(flipped));
 			break;
 		case JST_MESSAGE_STOP:
 			tell(socket, JST_MESSAGE_STOPPED, &stopped, sizeof(stopped));
+			if (list_told == LIST_LAST)
+				tell_list(socket);
 			break;
 		case JST_MESSAGE_LEASE:
 		case JST_MESSAGE_RELEASE:
@@ -167,6 +190,31 @@ static void honest(int socket)
 			return;
 		}
 	}
+}
+
+/* One that lists before it loads. */
+static void old(int socket)
+{
+	abi_max = JST_ABI_SEVERAL;
+	honest(socket);
+}
+
+static void lists_last(int socket)
+{
+	list_told = LIST_LAST;
+	honest(socket);
+}
+
+static void lists_never(int socket)
+{
+	list_told = LIST_NEVER;
+	honest(socket);
+}
+
+static void lists_nonsense(int socket)
+{
+	list_told = LIST_NONSENSE;
+	honest(socket);
 }
 
 static void silent(int socket)
@@ -242,6 +290,7 @@ static void bad_site(int socket)
 {
 	struct jst_site_entry entry = { .size = 64, .name_length = 60000 };
 
+	abi_max = JST_ABI_SEVERAL;
 	hear(socket);
 	tell_hello(socket);
 	hear(socket);
@@ -255,6 +304,7 @@ static void bad_second_site(int socket)
 	_Alignas(8) unsigned char body[256] = { 0 };
 	const uint32_t first = put_site(body, "request:start"), second = put_site(body + first, "request:end");
 
+	abi_max = JST_ABI_SEVERAL;
 	hear(socket);
 	tell_hello(socket);
 	hear(socket);
@@ -265,6 +315,7 @@ static void bad_second_site(int socket)
 /* Lists without end. */
 static void floods(int socket)
 {
+	abi_max = JST_ABI_SEVERAL;
 	hear(socket);
 	tell_hello(socket);
 	hear(socket);
@@ -376,42 +427,128 @@ static bool reach(size_t index, enum target_state state, int64_t ms)
 	return target_at(index)->state == state;
 }
 
-START_TEST(whole_way)
+static void expect_sites(const struct target *target)
 {
-	const struct fake fake = { .seals = FAKE_SEALS, .serve = honest };
+	jst_ref site = 1;
+	struct jst_probe probe;
+
+	ck_assert_uint_eq(target->site_count, 3);
+	ck_assert(target_site(target, &site, &probe) && probe.name.length == strlen("request:start"));
+	ck_assert(target_site(target, &site, &probe) && probe.name.length == strlen("request:end"));
+	ck_assert(target_site(target, &site, &probe) && probe.name.length == strlen("cache:get"));
+	ck_assert_uint_eq(probe.line, 7);
+	ck_assert(!target_site(target, &site, &probe));
+}
+
+/* Lets the crew work until it is so, or five seconds have passed. */
+#define REACH(condition) do { \
+	const int64_t deadline = times_now() + 5000 * TIMES_MS; \
+	while (!(condition) && times_now() < deadline) \
+		crew_wait(&crew, deadline); \
+	ck_assert(condition); \
+} while (0)
+
+static void go_whole_way(void (*serve)(int socket), bool lists_first)
+{
+	const struct fake fake = { .seals = FAKE_SEALS, .serve = serve };
 
 	begin(&fake, 1, false);
 	ck_assert(reach(0, TARGET_LOADED, 5000));
 
 	struct target *target = target_at(0);
 
-	ck_assert_uint_eq(target->site_count, 3);
-	jst_ref site = 1;
-	struct jst_probe probe;
-
-	ck_assert(target_site(target, &site, &probe) && probe.name.length == strlen("request:start"));
-	ck_assert(target_site(target, &site, &probe) && probe.name.length == strlen("request:end"));
-	ck_assert(target_site(target, &site, &probe) && probe.name.length == strlen("cache:get"));
-	ck_assert_uint_eq(probe.line, 7);
-	ck_assert(!target_site(target, &site, &probe));
+	if (lists_first)
+		expect_sites(target);
 	ck_assert_uint_eq(target->matched_sites, 2);
 	ck_assert_str_eq(target->title, "fake\33[31m"); /* escaped where it is printed */
 	target_start(target, times_now());
 	ck_assert(reach(0, TARGET_RUNNING, 5000));
 	ck_assert(target_has_memory(target));
 	ck_assert_int_eq(target_exit_code(target), -1);
+	REACH(!target->listing);
+	expect_sites(target);
+	target_forget_sites(target);
+	ck_assert(!target_site(target, &(jst_ref){ 1 }, &(struct jst_probe){ .line = 0 }));
 	target_lease(target);
 	target_flip(target);
 	ck_assert(target->flipping);
-	const int64_t deadline = times_now() + 5000 * TIMES_MS;
-
-	while (!target->flipped && times_now() < deadline)
-		crew_wait(&crew, deadline);
-	ck_assert(target->flipped && !target->flipping);
+	REACH(target->flipped);
+	ck_assert(!target->flipping);
 	target_release(target);
 	target_stop(target, times_now());
 	ck_assert(reach(0, TARGET_ENDED, 5000));
 	ck_assert_int_eq(target->end, TARGET_STOPPED);
+	end();
+}
+
+START_TEST(whole_way)
+{
+	go_whole_way(honest, false);
+}
+END_TEST
+
+START_TEST(whole_way_of_old_one)
+{
+	go_whole_way(old, true);
+}
+END_TEST
+
+/* A session that is stopped waits for the rest of the list, whose beginning may be forgotten by then … */
+START_TEST(list_behind_stopped)
+{
+	const struct fake fake = { .seals = FAKE_SEALS, .serve = lists_last };
+
+	begin(&fake, 1, false);
+	ck_assert(reach(0, TARGET_LOADED, 5000));
+
+	struct target *target = target_at(0);
+
+	target_start(target, times_now());
+	REACH(target->site_count == 1);
+	ck_assert(crew_attaching(&crew));
+	target_forget_sites(target);
+	target_stop(target, times_now());
+	ck_assert(reach(0, TARGET_ENDED, 5000));
+	ck_assert(!target->listing);
+	ck_assert_uint_eq(target->site_count, 4);
+	end();
+}
+END_TEST
+
+/* … but not for ever, nor does anything else. */
+START_TEST(list_that_does_not_end)
+{
+	const struct fake fake = { .seals = FAKE_SEALS, .serve = lists_never };
+
+	begin(&fake, 1, false);
+	ck_assert(reach(0, TARGET_LOADED, 5000));
+
+	struct target *target = target_at(0);
+
+	target_start(target, times_now());
+	ck_assert(reach(0, TARGET_RUNNING, 5000));
+	while (crew.now < target->list_deadline)
+		crew_wait(&crew, target->list_deadline);
+	ck_assert(target->listing && !crew_attaching(&crew));
+	target_flip(target);
+	REACH(target->flipped);
+	target_stop(target, times_now());
+	ck_assert(reach(0, TARGET_ENDED, 8000));
+	ck_assert(target->listing && target->stop_told);
+	ck_assert_int_eq(target->end, TARGET_STOPPED);
+	end();
+}
+END_TEST
+
+START_TEST(list_of_nonsense)
+{
+	const struct fake fake = { .seals = FAKE_SEALS, .serve = lists_nonsense };
+
+	begin(&fake, 1, false);
+	ck_assert(reach(0, TARGET_LOADED, 5000));
+	target_start(target_at(0), times_now());
+	ck_assert(reach(0, TARGET_ENDED, 5000));
+	ck_assert_int_eq(target_at(0)->end, TARGET_CLOSED);
 	end();
 }
 END_TEST
@@ -649,6 +786,10 @@ int main(void)
 
 	tcase_set_timeout(tests, 40);
 	tcase_add_test(tests, whole_way);
+	tcase_add_test(tests, whole_way_of_old_one);
+	tcase_add_test(tests, list_behind_stopped);
+	tcase_add_test(tests, list_that_does_not_end);
+	tcase_add_test(tests, list_of_nonsense);
 	tcase_add_test(tests, list_only);
 	tcase_add_loop_test(tests, misbehaving, 0, sizeof(bad) / sizeof(*bad));
 	tcase_add_test(tests, stopped_process);
