@@ -118,7 +118,7 @@ static void load(struct target *target, const struct target_plan *plan, int64_t 
 		.budget = plan->budget,
 		.memory = plan->memory,
 		.string_size = plan->string_size,
-		.ring_size = plan->ring_size,
+		.ring_size = target->abi >= JST_ABI_GROWTH || plan->ring_size < JST_RING_FIRST ? plan->ring_size : JST_RING_FIRST,
 	};
 	const unsigned char *bytes = (const unsigned char *)plan->program;
 	const size_t most = JST_PACKET_MAX - sizeof(struct jst_message);
@@ -156,7 +156,8 @@ static void hello(struct target *target, const struct target_plan *plan, const s
 		return;
 	}
 	/* Of a great many sites the list takes longer than all the rest, and the first event waits for none of it. */
-	target->lists_aside = plan->program && theirs.abi_max >= JST_ABI_ASIDE;
+	target->abi = theirs.abi_max;
+	target->lists_aside = plan->program && target->abi >= JST_ABI_ASIDE;
 	if (target->lists_aside) {
 		load(target, plan, now);
 		return;

@@ -17,6 +17,7 @@
 
 enum {
 	BLOCK_MAX = 32 << 20, /* of records in one pass, bytes; more wait in their rings */
+	IDLE_MAX = 16,
 };
 
 struct gathered {
@@ -85,24 +86,26 @@ static void keep(struct gather *gather, size_t size)
 	}
 }
 
-/* One ring. How full it was, in parts of PACE_FULL. */
-static uint32_t read_ring(struct gather *gather, struct target *target, uint32_t index, jst_ref ring)
+/* One slot's ring, or the last of them and the one that follows. How full it was, in parts of PACE_FULL. */
+static uint32_t read_ring(struct gather *gather, struct target *target, uint32_t index, jst_ref latest)
 {
-	struct jst_ring_reader reader = { .base = target->view->base, .size = target->view->size, .tail = target->read_tails[index] };
+	struct jst_ring_reader reader = { .base = target->view->base, .size = target->view->size, .tail = target->read_tails[index], .ring = target->read_rings[index] };
 	const uint64_t before = reader.tail;
+	int idle = 0; /* looks at a ring that held nothing more, of which there are as many as rings: not more, whatever they say follows them */
 	uint64_t tail;
+	jst_ref last;
 
-	if (ring % (_Alignof(struct jst_ring) / 8) != 0) {
-		target->broken[index] = true;
-		target->malformed = true;
-		return 0;
-	}
 	do {
-		if (gather->room - gather->used < gather->ring_size)
-			gather->block = message_resize(gather->block, gather->room = gather->room * 2 + gather->ring_size, 1);
+		last = reader.ring;
 		tail = reader.tail;
 
-		const int64_t size = jst_ring_take(&reader, ring, gather->block + gather->used, gather->ring_size);
+		const jst_ref ring = jst_ring_follow(&reader, latest);
+		const uint32_t room = jst_ring_size(&reader, ring) <= gather->ring_size ? jst_ring_size(&reader, ring) : gather->ring_size;
+
+		if (gather->room - gather->used < room)
+			gather->block = message_resize(gather->block, gather->room = gather->room * 2 + room, 1);
+
+		const int64_t size = jst_ring_take(&reader, ring, gather->block + gather->used, room);
 
 		if (size < 0) {
 			target->broken[index] = true;
@@ -111,13 +114,19 @@ static uint32_t read_ring(struct gather *gather, struct target *target, uint32_t
 		}
 		if (size > 0)
 			keep(gather, (size_t)size);
-	} while (reader.tail != tail && reader.tail - before < gather->ring_size && gather->used < BLOCK_MAX);
+		idle += reader.tail == tail;
+	} while ((reader.tail != tail || (reader.ring != last && idle < IDLE_MAX)) && reader.tail - before < gather->ring_size && gather->used < BLOCK_MAX);
+	target->read_rings[index] = reader.ring;
 	if (reader.tail == before)
 		return 0;
 	target->read_tails[index] = reader.tail;
 	/* Pairs with the writer's acquire when its ring seems full: the records up to here were copied. */
 	atomic_store_explicit(&target->tails[index], reader.tail, memory_order_release);
-	return (uint32_t)((reader.tail - before) * PACE_FULL / gather->ring_size);
+
+	const uint32_t holds = jst_ring_size(&reader, latest);
+	const uint64_t filled = holds ? (reader.tail - before) * PACE_FULL / holds : PACE_FULL;
+
+	return filled < PACE_FULL ? (uint32_t)filled : PACE_FULL;
 }
 
 static uint32_t read_target(struct gather *gather, struct target *target)

@@ -14,7 +14,7 @@
 
 struct gather;
 
-/* ring_size: of every ring, bytes. */
+/* ring_size: of the largest ring that a thread may have, bytes. */
 struct gather *gather_new(const struct compiled *compiled, uint32_t ring_size);
 void gather_free(struct gather *gather);
 

@@ -362,7 +362,7 @@ bool options_parse(struct options *options, int argc, char **argv)
 	char letters[2 * ROWS + 2] = ":";
 	size_t entry = 0, letter = 1;
 
-	*options = (struct options){ .memory = 64 << 20, .ring_size = 256 << 10, .string_size = 1024, .budget = 10000, .delay = 10 * 1000000 };
+	*options = (struct options){ .memory = 64 << 20, .ring_size = 16 << 20, .string_size = 1024, .budget = 10000, .delay = 10 * 1000000 };
 	for (size_t i = 0; i < ROWS; i++) {
 		if (rows[i].heading)
 			continue;

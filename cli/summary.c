@@ -122,7 +122,7 @@ static void tell_limits(const struct options *options)
 	print_size(text.stream, (double)options->memory);
 	fputs(" of memory a process (--memory), strings of ", text.stream);
 	print_size(text.stream, (double)options->string_size);
-	fputs(" (--string-size), rings of ", text.stream);
+	fputs(" (--string-size), rings of up to ", text.stream);
 	print_size(text.stream, (double)options->ring_size);
 	fputs(" a thread (--ring-size)", text.stream);
 	end(&text, "at most ");

@@ -60,10 +60,12 @@ static void unmap(struct target *target)
 		mappings_free(target->view->mappings);
 	free(target->view);
 	free(target->read_tails);
+	free(target->read_rings);
 	free(target->broken);
 	target->view = NULL;
 	target->tails = NULL;
 	target->read_tails = NULL;
+	target->read_rings = NULL;
 	target->broken = NULL;
 }
 
@@ -162,6 +164,7 @@ bool target_map(struct target *target, const struct jst_message_loaded *loaded, 
 	if (plan->stacks)
 		target->view->mappings = mappings_new(process);
 	target->read_tails = message_allocate(JST_SLOTS, sizeof(*target->read_tails));
+	target->read_rings = message_allocate(JST_SLOTS, sizeof(*target->read_rings));
 	target->broken = message_allocate(JST_SLOTS, sizeof(*target->broken));
 	target->matched_sites = loaded->sites;
 	target->matched_probes = loaded->probes;

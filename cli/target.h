@@ -66,6 +66,7 @@ struct target {
 	int64_t again;               /* WAKING, DYING: when to look again */
 	int64_t wake;                /* WAKING: when to wake again */
 	int64_t look;                /* WAKING: how long the next wait for an answer is, ns */
+	uint32_t abi;                /* the latest version that the agent speaks */
 	unsigned connections;        /* how often a connection broke before the agent answered */
 
 	unsigned char *sites;        /* as of the attach, as LIST told them: struct jst_site_entry, one behind the other, in a memory of their own from ref 1 on. target_site() reads them */
@@ -80,6 +81,7 @@ struct target {
 	struct memory_view *view;    /* NULL before LOADED */
 	_Atomic uint64_t *tails;     /* mapped read-write; one a slot */
 	uint64_t *read_tails;        /* where we are in each ring: what we wrote to tails cannot be trusted to stay */
+	jst_ref *read_rings;         /* which ring of each slot we are in */
 	size_t tails_size;
 	bool *broken;                /* rings that made no sense and are not read any more */
 	bool malformed;              /* anything in the memory made no sense */

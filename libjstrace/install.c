@@ -15,6 +15,7 @@
 #include "plan.h"
 #include "quiesce.h"
 #include "raw.h"
+#include "ring.h"
 #include "sample.h"
 #include "stacks.h"
 #include "table.h"
@@ -107,10 +108,11 @@ static void populate_heap(struct jst_memory *memory, uint64_t most)
 }
 
 /* The shared memory and the tails. */
-static bool make_memory(struct jst_installed *installed, const struct jst_message_load *load, struct jst_refused *refused)
+static bool make_memory(struct jst_installed *installed, const struct jst_message_load *load, bool growth, struct jst_refused *refused)
 {
-	const struct jst_memory_options options = { .size = (load->memory + 4095) & ~UINT64_C(4095), .string_size = load->string_size, .ring_size = load->ring_size };
-	const uint64_t minimum = jst_memory_minimum(installed->run.program, load->ring_size);
+	const uint32_t ring_first = growth && load->ring_size > JST_RING_FIRST ? JST_RING_FIRST : load->ring_size;
+	const struct jst_memory_options options = { .size = (load->memory + 4095) & ~UINT64_C(4095), .string_size = load->string_size, .ring_size = load->ring_size, .ring_first = ring_first };
+	const uint64_t minimum = jst_memory_minimum(installed->run.program, ring_first);
 
 	if (options.size < minimum) {
 		refuse(refused, JST_REFUSAL_MEMORY, "%llu KiB of memory are too little for this program: it needs at least %llu KiB (--memory)", (unsigned long long)(options.size >> 10),
@@ -214,7 +216,7 @@ static void unmap(struct jst_installed *installed)
 	jst_raw_unmap(installed, installed->self_size);
 }
 
-struct jst_installed *jst_install_prepare(const struct jst_message_load *load, void *program, struct jst_refused *refused)
+struct jst_installed *jst_install_prepare(const struct jst_message_load *load, bool growth, void *program, struct jst_refused *refused)
 {
 	const uint32_t string_size = load->string_size;
 
@@ -263,7 +265,7 @@ struct jst_installed *jst_install_prepare(const struct jst_message_load *load, v
 
 	if (!room_to_work)
 		refuse(refused, JST_REFUSAL_MEMORY, "no memory for the session's work areas");
-	if (!room_to_work || !make_memory(installed, load, refused)) {
+	if (!room_to_work || !make_memory(installed, load, growth, refused)) {
 		unmap(installed);
 		return NULL;
 	}

@@ -59,10 +59,10 @@ struct jst_refused {
 };
 
 /*
- * Prepares a session: verifies program (load->program_size bytes of it, in a mapping of JST_PROGRAM_MAX_SIZE that the session takes over, also when it fails), makes its memory, binds it to all sites. Nothing runs yet. NULL with
+ * Prepares a session, whose rings grow or have load->ring_size at once: verifies program (load->program_size bytes of it, in a mapping of JST_PROGRAM_MAX_SIZE that the session takes over, also when it fails), makes its memory, binds it to all sites. Nothing runs yet. NULL with
  * *refused filled. Context: agent.
  */
-struct jst_installed *jst_install_prepare(const struct jst_message_load *load, void *program, struct jst_refused *refused);
+struct jst_installed *jst_install_prepare(const struct jst_message_load *load, bool growth, void *program, struct jst_refused *refused);
 
 /* Starts the session's clock, and turns the probes on. False: the kernel offers no barrier to turn them off by, so they stay off. Context: agent. */
 bool jst_install_start(struct jst_installed *installed, struct jst_clock *clock);

@@ -23,14 +23,16 @@ static uint64_t align(uint64_t size, uint64_t to)
 	return (size + to - 1) & ~(to - 1);
 }
 
-size_t jst_memory_minimum(const struct jst_program *program, uint32_t ring_size)
+size_t jst_memory_minimum(const struct jst_program *program, uint32_t ring_first)
 {
-	return JST_MAPS_OFFSET + HEAP_ALIGN + jst_map_minimum(program) + jst_speculation_minimum(program) + sizeof(struct jst_ring) + ring_size + HEAP_MINIMUM;
+	return JST_MAPS_OFFSET + HEAP_ALIGN + jst_map_minimum(program) + jst_speculation_minimum(program) + sizeof(struct jst_ring) + ring_first + HEAP_MINIMUM;
 }
 
 bool jst_memory_init(struct jst_memory *memory, void *base, const struct jst_program *program, const struct jst_memory_options *options)
 {
-	if (options->size < jst_memory_minimum(program, options->ring_size) || options->size > (uint64_t)UINT32_MAX * 8)
+	const uint32_t ring_first = options->ring_first ? options->ring_first : options->ring_size;
+
+	if (options->size < jst_memory_minimum(program, ring_first) || options->size > (uint64_t)UINT32_MAX * 8)
 		return false;
 
 	struct jst_memory_header *header = base;
@@ -42,6 +44,7 @@ bool jst_memory_init(struct jst_memory *memory, void *base, const struct jst_pro
 	header->heap_offset = align(JST_MAPS_OFFSET + jst_map_roots_size(program), HEAP_ALIGN);
 	header->string_size = options->string_size;
 	header->ring_size = options->ring_size;
+	header->ring_first = ring_first;
 	atomic_init(&header->heap_used, header->heap_offset);
 	atomic_init(&header->permit, options->size);
 	atomic_init(&header->generation, 2);

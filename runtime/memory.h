@@ -66,7 +66,7 @@ struct jst_memory_header {
 	uint32_t maps_offset;    /* bytes; struct jst_map_root [maps], private to map.c */
 	uint64_t heap_offset;    /* bytes */
 	uint32_t string_size;    /* longest string that is stored, bytes */
-	uint32_t ring_size;      /* of each thread's ring, bytes, a power of two */
+	uint32_t ring_size;      /* of each thread's largest ring, bytes, a power of two */
 	int64_t start;           /* CLOCK_MONOTONIC as the session was installed, ns: what elapsed counts from */
 	int32_t pid;             /* in the target's pid namespace */
 	uint32_t uid;
@@ -85,6 +85,7 @@ struct jst_memory_header {
 	_Alignas(64) char title[64];    /* process title, NUL-terminated; sampled by the agent */
 	char hostname[65];
 	jst_ref speculations;           /* struct jst_speculation_table (speculation.h); 0: the program does not speculate */
+	uint32_t ring_first;            /* of each thread's first ring, bytes, a power of two */
 };
 
 /* What a bank is doing. WRITING → CLOSED (agent, after a flip, the owner seen outside) → RECYCLING → WRITING with a later generation. Pairs: store-release by the agent, load-acquire by the CLI and the owner. */
@@ -109,7 +110,7 @@ struct jst_slot {
 	_Alignas(64) _Atomic int32_t tid;   /* of the present owner, 0: nobody */
 	_Atomic uint32_t inside;            /* odd while its owner is inside an event of this session: at the target's death, an event was torn */
 	uint64_t serial;                    /* of the owner: never used twice */
-	_Atomic jst_ref ring;               /* struct jst_ring, 0 until the first record */
+	_Atomic jst_ref ring;               /* struct jst_ring that records are written to, 0 until the first record */
 	uint32_t random;                    /* owner only: state of rand() */
 	char comm[16];                      /* NUL-terminated */
 	struct jst_bank banks[JST_BANKS];
@@ -139,14 +140,15 @@ struct jst_memory {
 	struct jst_slot *slots;
 };
 
-/* Bytes that program needs before the first event (header, slots, maps' first levels), to refuse a --memory that is too small. Context: any. */
-size_t jst_memory_minimum(const struct jst_program *program, uint32_t ring_size);
+/* Bytes that program needs before the first event (header, slots, maps' first levels), and for a thread's first ring, to refuse a --memory that is too small. Context: any. */
+size_t jst_memory_minimum(const struct jst_program *program, uint32_t ring_first);
 
 /* Lays out a memory of size bytes at base, all zero so far, for a verified program. False: size is below the minimum. Context: agent, or the CLI for its own. */
 struct jst_memory_options {
 	uint64_t size;        /* bytes */
 	uint32_t string_size; /* bytes, 64 to 65,536 */
 	uint32_t ring_size;   /* bytes, a power of two, 4 KiB to 64 MiB */
+	uint32_t ring_first;  /* likewise, and not more; 0: ring_size, so that rings do not grow */
 };
 bool jst_memory_init(struct jst_memory *memory, void *base, const struct jst_program *program, const struct jst_memory_options *options);
 

@@ -10,6 +10,11 @@
 
 #include "cell.h"
 
+enum {
+	GROWTH = 4,      /* a ring that follows another is so many times as large */
+	RINGS_MOST = 16, /* no thread has had more: the largest is 2^14 times the smallest */
+};
+
 _Static_assert(sizeof(struct jst_record) == 40 && sizeof(struct jst_ring) == 64, "shared layout");
 
 /* The slot's ring, made by the first record. Context: probe, owner of the slot. */
@@ -19,12 +24,36 @@ static struct jst_ring *ring_of(struct jst_memory *memory, struct jst_slot *slot
 
 	if (__builtin_expect(ref != 0, 1))
 		return jst_memory_at(memory, ref);
-	ref = jst_memory_take(memory, sizeof(struct jst_ring) + memory->header->ring_size);
+	ref = jst_memory_take(memory, sizeof(struct jst_ring) + memory->header->ring_first);
 	if (!ref)
 		return NULL;
 	struct jst_ring *ring = jst_memory_at(memory, ref);
-	ring->size = memory->header->ring_size;
+	ring->size = memory->header->ring_first;
 	/* Pairs with the acquire of whoever reads the slot. */
+	atomic_store_explicit(&slot->ring, ref, memory_order_release);
+	return ring;
+}
+
+/* A larger ring to go on in, from the head of a full one; NULL: there is none. One store makes it the slot's, so that an event that is left anywhere leaves one ring or the other. */
+static struct jst_ring *grow(struct jst_memory *memory, struct jst_slot *slot, struct jst_ring *full)
+{
+	const struct jst_memory_header *header = memory->header;
+	const uint64_t head = atomic_load_explicit(&full->head, memory_order_relaxed);
+	const uint32_t size = full->size < header->ring_size / GROWTH ? full->size * GROWTH : header->ring_size;
+	const uint64_t start = header->heap_offset, permit = atomic_load_explicit(&header->permit, memory_order_relaxed);
+
+	/* Maps and aggregations must not lack what records that are read late may do without. */
+	if (size <= full->size || permit < start || atomic_load_explicit(&header->heap_used, memory_order_relaxed) - start + size > (permit - start) / 2)
+		return NULL;
+	const jst_ref ref = jst_memory_take(memory, sizeof(struct jst_ring) + size);
+	if (!ref)
+		return NULL;
+	struct jst_ring *ring = jst_memory_at(memory, ref);
+	ring->size = size;
+	ring->before = jst_memory_ref(memory, full);
+	ring->tail_seen = full->tail_seen; /* what lies unread in the full ring takes room here too, which is a little less than there is */
+	atomic_store_explicit(&ring->head, head, memory_order_relaxed);
+	/* Pairs with the acquire of whoever reads the slot: who sees it sees the last head of the full ring, too. */
 	atomic_store_explicit(&slot->ring, ref, memory_order_release);
 	return ring;
 }
@@ -44,25 +73,33 @@ static bool has_room(struct jst_ring *ring, uint64_t head, uint64_t need, const 
 	return head - position + need <= ring->size;
 }
 
+/* Whether the record finds room in the ring; where it goes round, *skip bytes are left out before it. */
+static bool finds_room(struct jst_ring *ring, uint64_t head, uint64_t size, const _Atomic uint64_t *tail, uint64_t *skip)
+{
+	const uint64_t place = head & (ring->size - 1);
+
+	*skip = place + size > ring->size ? ring->size - place : 0;
+	return size <= ring->size && has_room(ring, head, *skip + size, tail);
+}
+
 /* The place of a record of that size behind head, which is moved on to it; NULL: there is none, which was counted. */
 static unsigned char *find_place(struct jst_memory *memory, struct jst_slot *slot, const _Atomic uint64_t *tails, uint64_t size, struct jst_ring **ring, uint64_t *head)
 {
+	const _Atomic uint64_t *tail = tails ? &tails[slot - memory->slots] : NULL;
+	uint64_t skip = 0;
+
 	*ring = ring_of(memory, slot);
-	if (!*ring || size > (*ring)->size) {
-		jst_slot_lose(slot, JST_LOSS_RECORDS);
-		return NULL;
-	}
-	*head = atomic_load_explicit(&(*ring)->head, memory_order_relaxed);
-	const uint64_t place = *head & ((*ring)->size - 1);
-	const uint64_t skip = place + size > (*ring)->size ? (*ring)->size - place : 0;
-	if (!has_room(*ring, *head, skip + size, tails ? &tails[slot - memory->slots] : NULL)) {
+	*head = *ring ? atomic_load_explicit(&(*ring)->head, memory_order_relaxed) : 0;
+	while (*ring && !finds_room(*ring, *head, size, tail, &skip))
+		*ring = grow(memory, slot, *ring);
+	if (!*ring) {
 		jst_slot_lose(slot, JST_LOSS_RECORDS);
 		return NULL;
 	}
 	if (skip) {
 		/* No record wraps; the first two words of a header fit wherever one may begin. */
 		const uint32_t filler[2] = { (uint32_t)skip, JST_RECORD_SKIP };
-		memcpy((*ring)->data + place, filler, sizeof(filler));
+		memcpy((*ring)->data + (*head & ((*ring)->size - 1)), filler, sizeof(filler));
 		*head += skip;
 	}
 	return (*ring)->data + (*head & ((*ring)->size - 1));
@@ -156,6 +193,55 @@ bool jst_ring_append(struct jst_memory *memory, struct jst_slot *slot, const _At
 	return true;
 }
 
+/* The ring, if it lies within the memory and has a size that can be. */
+static const struct jst_ring *find_ring(const struct jst_ring_reader *reader, jst_ref ref, uint64_t *size)
+{
+	const uint64_t offset = (uint64_t)ref * 8;
+
+	if (!ref || offset % _Alignof(struct jst_ring) || offset > reader->size || reader->size - offset < sizeof(struct jst_ring))
+		return NULL;
+	const struct jst_ring *ring = (const struct jst_ring *)(reader->base + offset);
+
+	*size = *(const volatile uint32_t *)&ring->size;
+	return *size < sizeof(struct jst_record) || *size & (*size - 1) || *size > reader->size - offset - sizeof(*ring) ? NULL : ring;
+}
+
+uint32_t jst_ring_size(const struct jst_ring_reader *reader, jst_ref ref)
+{
+	uint64_t size;
+
+	return find_ring(reader, ref, &size) ? (uint32_t)size : 0;
+}
+
+/* Which of the rings up to the latest follows that one; of none: the first. What makes no sense ends it early. */
+static jst_ref follower(const struct jst_ring_reader *reader, jst_ref ring, jst_ref latest)
+{
+	for (int i = 0; i < RINGS_MOST; i++) {
+		uint64_t size;
+		const struct jst_ring *at = find_ring(reader, latest, &size);
+		const jst_ref before = at ? *(const volatile jst_ref *)&at->before : 0;
+
+		if (!before || before == ring)
+			break;
+		latest = before;
+	}
+	return latest;
+}
+
+jst_ref jst_ring_follow(struct jst_ring_reader *reader, jst_ref latest)
+{
+	uint64_t size;
+
+	if (reader->ring == latest)
+		return latest;
+	const struct jst_ring *ring = find_ring(reader, reader->ring, &size);
+
+	/* It was left before latest became the slot's, so this head is its last. Pairs with the writer's release of it. */
+	if (!ring || atomic_load_explicit(&ring->head, memory_order_acquire) == reader->tail)
+		reader->ring = follower(reader, reader->ring, latest);
+	return reader->ring;
+}
+
 /* What a reader may look at. */
 struct span {
 	const unsigned char *data; /* of the ring */
@@ -165,13 +251,10 @@ struct span {
 
 static bool find_filled(const struct jst_ring_reader *reader, jst_ref ref, struct span *span)
 {
-	const uint64_t offset = (uint64_t)ref * 8;
+	uint64_t size;
+	const struct jst_ring *ring = find_ring(reader, ref, &size);
 
-	if (!ref || offset > reader->size || reader->size - offset < sizeof(struct jst_ring))
-		return false;
-	const struct jst_ring *ring = (const struct jst_ring *)(reader->base + offset);
-	const uint64_t size = *(const volatile uint32_t *)&ring->size;
-	if (size < sizeof(struct jst_record) || size & (size - 1) || size > reader->size - offset - sizeof(*ring))
+	if (!ring)
 		return false;
 	/* Pairs with the writer's release of its new head. */
 	const uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);

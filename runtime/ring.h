@@ -7,6 +7,11 @@
  *     position 0 … size-1, modulo size:  | record | record | … | SKIP to the end |      each 8-byte aligned, none wraps
  *
  * A record is encoded in its place in the ring, or elsewhere first and copied there later (speculation.h).
+ *
+ * A ring that is full is followed by a larger one, up to ring_size and as long as half of the session's memory is free; so a thread that prints little, or whose reader keeps up, has a small one that stays in the cache. Positions go on in it:
+ *
+ *     first ring   … | records |                    it ends at position p: nothing is written to it any more
+ *     second ring              | records | …        begins at position p, and knows the ring before it; slot->ring is this one now
  */
 #ifndef JST_RING_H
 #define JST_RING_H
@@ -17,8 +22,12 @@ struct jst_ring {
 	_Atomic uint64_t head;     /* bytes ever written; release-stored after the record; pairs with the reader's acquire */
 	uint64_t tail_seen;        /* writer only: the reader's position when last looked at */
 	uint32_t size;             /* of the data, a power of two */
-	uint32_t reserved;
+	jst_ref before;            /* the ring that this one follows, 0: it is the first */
 	_Alignas(64) unsigned char data[];
+};
+
+enum {
+	JST_RING_FIRST = 256 << 10, /* bytes of a thread's first ring, unless none may be so large */
 };
 
 enum { JST_RECORD_SKIP = 0xffffffff };
@@ -55,7 +64,15 @@ struct jst_ring_reader {
 	const unsigned char *base;  /* of the memory, mapped read-only */
 	uint64_t size;              /* of the memory */
 	uint64_t tail;              /* position of the reader */
+	jst_ref ring;               /* the one that was read last, 0: none yet */
 };
+
+/* The ring to read now, from tail on, where `latest` is what the slot says (load-acquire): the one read last if something is left there, else the one that follows it. Keeps it. Context: CLI. */
+jst_ref jst_ring_follow(struct jst_ring_reader *reader, jst_ref latest);
+
+/* The bytes that a ring holds; 0: it is malformed. Context: CLI. */
+uint32_t jst_ring_size(const struct jst_ring_reader *reader, jst_ref ring);
+
 /* Copies the next record (header and payload) to buffer of room bytes and moves on; returns its size, 0 when there is none, -1 if the ring is malformed (stop reading it). Context: CLI. */
 int jst_ring_read(struct jst_ring_reader *reader, jst_ref ring, void *buffer, size_t room);
 

@@ -35,6 +35,7 @@ enum {
 	JST_ABI_MAX = 4,
 	JST_ABI_SEVERAL = 3,       /* from this version on a SITE message may have several sites */
 	JST_ABI_ASIDE = 4,         /* from this version on an agent that is sending a list has room for its answers, so that it may be asked for one while probes are on */
+	JST_ABI_GROWTH = 4,        /* from this version on rings begin small and grow: who reads them knows how one follows another (ring.h) */
 	JST_WAKE_MAGIC = 0x6a737431,
 	JST_PACKET_MAX = 64 << 10,
 	JST_WAKE_TIMEOUT_MS = 2000,
@@ -100,7 +101,7 @@ struct jst_message_load {
 	uint32_t budget;
 	uint64_t memory;        /* bytes */
 	uint32_t string_size;
-	uint32_t ring_size;
+	uint32_t ring_size;     /* of the largest ring a thread may have; before JST_ABI_GROWTH of each */
 };
 
 struct jst_message_loaded {

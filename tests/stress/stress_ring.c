@@ -1,5 +1,5 @@
 /*
- * A ring with its writer at full speed and its reader beside it: every record arrives whole and in order, or was counted as dropped.
+ * A ring with its writer at full speed and its reader beside it: every record arrives whole and in order, or was counted as dropped. It grows meanwhile, from 4 KiB to 64 KiB.
  */
 #include <pthread.h>
 
@@ -64,17 +64,18 @@ int main(void)
 	int64_t last = -1;
 
 	store = store_new(jst_builder_new(), 8 << 20, 256);
+	store->memory.header->ring_size = 64 << 10;
 	slot = store_slot(store, 2);
 	struct jst_ring_reader reader = { .base = store->memory.base, .size = store->options.size };
 	pthread_create(&writer, NULL, write_records, NULL);
 	for (bool whole = false;; whole = !whole) {
 		const bool ended = atomic_load(&done); /* before the look: what was written until then is seen */
-		const jst_ref ring = atomic_load_explicit(&slot->ring, memory_order_acquire);
+		const jst_ref latest = atomic_load_explicit(&slot->ring, memory_order_acquire), ring_before = reader.ring, ring = latest ? jst_ring_follow(&reader, latest) : 0;
 		const uint64_t before = reader.tail;
 		const int64_t size = !ring ? 0 : whole ? jst_ring_take(&reader, ring, buffer, sizeof(buffer)) : jst_ring_read(&reader, ring, buffer, sizeof(buffer));
 
 		if (size == 0 && reader.tail == before) {
-			if (ended)
+			if (ended && reader.ring == ring_before)
 				break;
 			sched_yield();
 			continue;
@@ -93,9 +94,10 @@ int main(void)
 		atomic_store_explicit(&tails[2], reader.tail, memory_order_release);
 	}
 	pthread_join(writer, NULL);
+	const bool grew = jst_ring_size(&reader, reader.ring) == 64 << 10;
 	const uint64_t dropped = store_lost(store, slot, JST_LOSS_RECORDS);
 	store_free(store);
-	if (arrived + dropped != RECORDS || arrived < RECORDS / 100 || !dropped) {
+	if (arrived + dropped != RECORDS || arrived < RECORDS / 100 || !dropped || !grew) {
 		fprintf(stderr, "stress_ring: %llu arrived, %llu dropped, of %d\n", (unsigned long long)arrived, (unsigned long long)dropped, RECORDS);
 		return 1;
 	}

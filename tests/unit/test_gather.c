@@ -47,6 +47,7 @@ static void setup(void)
 		target->view->hostname = target->hostname;
 		target->tails = calloc(JST_SLOTS, sizeof(*target->tails));
 		target->read_tails = calloc(JST_SLOTS, sizeof(*target->read_tails));
+		target->read_rings = calloc(JST_SLOTS, sizeof(*target->read_rings));
 		target->broken = calloc(JST_SLOTS, sizeof(*target->broken));
 	}
 	output = (struct output){ .file = open_memstream(&text, &length) };
@@ -64,6 +65,7 @@ static void teardown(void)
 		free(targets[i].view);
 		free(targets[i].tails);
 		free(targets[i].read_tails);
+		free(targets[i].read_rings);
 		free(targets[i].broken);
 	}
 }
@@ -91,6 +93,31 @@ START_TEST(by_time)
 	ck_assert_str_eq(text, "1\n2\n3\n4\n5\n6\n");
 	ck_assert_uint_eq(gather_pass(gather, targets, &output, &filled), 0);
 	ck_assert(!targets[0].malformed && !targets[1].malformed);
+}
+END_TEST
+
+/* Of two threads one prints more than its first ring holds, before the first pass and after it. */
+START_TEST(rings_grow)
+{
+	uint32_t filled;
+	size_t count = 0;
+
+	memories[0].header->ring_size = 16 * RING;
+	gather_free(gather);
+	gather = gather_new(&compiled, 16 * RING);
+	for (int pass = 0; pass < 2; pass++) {
+		for (int i = 0; i < (pass ? 700 : 100); i++, count++)
+			ck_assert(write_record(0, 1, (int64_t)count, (int64_t)count % 10));
+		ck_assert(write_record(0, 2, (int64_t)count, 7));
+		ck_assert_uint_eq(gather_pass(gather, targets, &output, &filled), (pass ? 700 : 100) + 1);
+		ck_assert_uint_ge(filled, PACE_FULL / 4);
+		ck_assert_uint_eq(targets[0].read_rings[1], atomic_load(&memories[0].slots[1].ring));
+	}
+	fflush(output.file);
+	ck_assert_uint_eq(length, 2 * (count + 2));
+	for (size_t i = 0; i < count; i++)
+		ck_assert_int_eq(text[2 * (i + (i >= 100))], '0' + (int)(i % 10));
+	ck_assert(!targets[0].malformed);
 }
 END_TEST
 
@@ -224,6 +251,7 @@ START_TEST(garbage)
 			atomic_store(&memories[0].header->permit, MEMORY);
 			atomic_store(&memories[0].header->slots_used, 4);
 			memset(target->read_tails, 0, JST_SLOTS * sizeof(*target->read_tails));
+			memset(target->read_rings, 0, JST_SLOTS * sizeof(*target->read_rings));
 			memset(target->broken, 0, JST_SLOTS * sizeof(*target->broken));
 		}
 	}
@@ -273,6 +301,7 @@ int main(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, by_time);
+	tcase_add_test(tests, rings_grow);
 	tcase_add_test(tests, positions_are_given_back);
 	tcase_add_test(tests, ended_targets_too);
 	tcase_add_test(tests, others_go_on);

@@ -32,7 +32,7 @@ static bool write_record(uint32_t index, const struct jst_value *values, uint32_
 
 static int read_record(void)
 {
-	const int size = jst_ring_read(&reader, slot->ring, &buffer, sizeof(buffer));
+	const int size = jst_ring_read(&reader, jst_ring_follow(&reader, slot->ring), &buffer, sizeof(buffer));
 
 	atomic_store(&tails[3], reader.tail);
 	return size;
@@ -306,6 +306,122 @@ START_TEST(what_lies_before_nonsense_is_taken)
 }
 END_TEST
 
+static const struct jst_ring *ring_now(void)
+{
+	return jst_memory_at(&store->memory, slot->ring);
+}
+
+/* A ring that is full is followed by a larger one, and what is in both is read in order: nothing is dropped before the largest is full. */
+START_TEST(full_ring_is_followed)
+{
+	const uint32_t each = sizeof(struct jst_record) + 16;
+	uint32_t written = 0, read = 0;
+
+	store->memory.header->ring_size = 64 << 10;
+	while (lost(JST_LOSS_RECORDS) == 0)
+		written += write_record(written, &(struct jst_value){ .kind = JST_INT, .i = written }, 1);
+	ck_assert_uint_eq(ring_now()->size, 64 << 10);
+	/* What is not read yet takes room in each of them, once. */
+	ck_assert_uint_gt(written, (48 << 10) / each);
+	while (read_record() > 0)
+		ck_assert_uint_eq(buffer.record.index, read++);
+	ck_assert_uint_eq(read, written);
+	/* And so it goes on in the largest. */
+	for (uint32_t i = 0; i < 10000; i++) {
+		ck_assert(write_record(i, &(struct jst_value){ .kind = JST_INT, .i = i }, 1));
+		if (i % 700 == 699)
+			while (read_record() > 0)
+				ck_assert_uint_eq(buffer.record.index, read++ - written);
+	}
+	ck_assert_uint_eq(ring_now()->size, 64 << 10);
+	ck_assert_uint_eq(lost(JST_LOSS_RECORDS), 1);
+}
+END_TEST
+
+/* The first look may come when several rings are full already, and a look may fall between any two of them. */
+START_TEST(reader_meets_every_ring)
+{
+	for (uint32_t behind = 1; behind < 1000; behind += 7) {
+		uint32_t read = 0;
+
+		teardown();
+		setup();
+		store->memory.header->ring_size = 1 << 20;
+		for (uint32_t i = 0; i < 1000; i++) {
+			ck_assert(write_record(i, NULL, 0));
+			if (i == behind)
+				while (read < behind / 2 && read_record() > 0)
+					ck_assert_uint_eq(buffer.record.index, read++);
+		}
+		while (read_record() > 0)
+			ck_assert_uint_eq(buffer.record.index, read++);
+		ck_assert_uint_eq(read, 1000);
+	}
+}
+END_TEST
+
+/* A record for which the ring is too small, though it is empty. */
+START_TEST(large_record_makes_it_grow)
+{
+	struct jst_value values[80];
+
+	store->memory.header->ring_size = 16 << 10;
+	for (int i = 0; i < 80; i++)
+		values[i] = jst_value_string("0123456789012345678901234567890123456789012345678901234567890123", 64);
+	const uint64_t size = jst_record_size(&store->memory, values, 80);
+
+	ck_assert_uint_gt(size, 4096);
+	ck_assert(write_record(1, NULL, 0) && write_record(2, values, 80));
+	ck_assert_int_gt(read_record(), 0);
+	ck_assert_uint_eq(jst_ring_follow(&reader, slot->ring), slot->ring);
+	ck_assert_uint_eq(jst_ring_size(&reader, slot->ring), 16 << 10);
+	ck_assert_uint_eq(ring_now()->head - reader.tail, size);
+}
+END_TEST
+
+/* Half of the memory stays for what cannot be read late. */
+START_TEST(rings_leave_half_of_the_memory)
+{
+	struct jst_memory_header *header = store->memory.header;
+
+	header->ring_size = 64 << 20;
+	while (lost(JST_LOSS_RECORDS) == 0)
+		write_record(0, NULL, 0);
+	ck_assert_uint_gt(ring_now()->size, 4096);
+	ck_assert_uint_le(atomic_load(&header->heap_used) - header->heap_offset, (atomic_load(&header->permit) - header->heap_offset) / 2);
+}
+END_TEST
+
+/* Rings that say anything of what was before them: the reader gets one of them or none, in a bounded time. */
+START_TEST(hostile_followers_are_survived)
+{
+	static _Alignas(64) unsigned char memory[4096];
+	uint64_t seed = 7;
+
+	for (int round = 0; round < 20000; round++) {
+		struct jst_ring_reader hostile = { .base = memory, .size = sizeof(memory) };
+
+		for (size_t at = 0; at < sizeof(memory); at += 64) {
+			struct jst_ring *ring = (struct jst_ring *)(memory + at);
+
+			seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+			ring->head = (seed >> 20) % 4 * 8;
+			ring->size = seed >> 62 ? 64u << (seed >> 60 & 3) : (uint32_t)(seed >> 30);
+			ring->before = seed >> 58 & 3 ? (jst_ref)(seed >> 40) % 64 * 8 : (jst_ref)(seed >> 32);
+		}
+		hostile.tail = (seed >> 50) % 4 * 8;
+		for (int i = 0; i < 40; i++) {
+			const jst_ref ring = jst_ring_follow(&hostile, i % 5 ? (jst_ref)(seed >> 45) % 64 * 8 : (jst_ref)(seed >> 30));
+			const uint64_t holds = jst_ring_size(&hostile, ring);
+
+			ck_assert(!holds || (uint64_t)ring * 8 + 64 + holds <= sizeof(memory));
+			if (jst_ring_take(&hostile, ring, &buffer, sizeof(buffer)) < 0)
+				break;
+		}
+	}
+}
+END_TEST
+
 /* A ring with any header and any content: the reader gives up or yields records that fit, and never looks outside (the sanitizer watches, for the memory ends with the ring). */
 START_TEST(hostile_rings_are_survived)
 {
@@ -383,6 +499,11 @@ int main(void)
 	tcase_add_test(tests, all_that_is_ready_is_taken);
 	tcase_add_test(tests, what_fits_is_taken);
 	tcase_add_test(tests, what_lies_before_nonsense_is_taken);
+	tcase_add_test(tests, full_ring_is_followed);
+	tcase_add_test(tests, reader_meets_every_ring);
+	tcase_add_test(tests, large_record_makes_it_grow);
+	tcase_add_test(tests, rings_leave_half_of_the_memory);
+	tcase_add_test(tests, hostile_followers_are_survived);
 	tcase_add_test(tests, hostile_rings_are_survived);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
