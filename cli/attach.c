@@ -122,7 +122,7 @@ static void load(struct target *target, const struct target_plan *plan, int64_t 
 	};
 	const unsigned char *bytes = (const unsigned char *)plan->program;
 	const size_t most = JST_PACKET_MAX - sizeof(struct jst_message);
-	bool sent = wire_client_send(&target->client, JST_MESSAGE_LOAD, &load, sizeof(load));
+	bool sent = (!plan->measures || wire_client_send(&target->client, JST_MESSAGE_MEASURE, NULL, 0)) && wire_client_send(&target->client, JST_MESSAGE_LOAD, &load, sizeof(load));
 
 	for (size_t at = 0; sent && at < load.program_size; at += most)
 		sent = wire_client_send(&target->client, JST_MESSAGE_PROGRAM, bytes + at, load.program_size - at < most ? load.program_size - at : most);
@@ -158,6 +158,10 @@ static void hello(struct target *target, const struct target_plan *plan, const s
 	/* Of a great many sites the list takes longer than all the rest, and the first event waits for none of it. */
 	target->abi = theirs.abi_max;
 	target->lists_aside = plan->program && target->abi >= JST_ABI_ASIDE;
+	if (plan->measures && target->abi < JST_ABI_MEASURE) {
+		target_fail(target, "process %d (%s) cannot be traced with --max-overhead: it was built with jstrace %s, which does not measure itself", (int)target->process.pid, target->process.comm, theirs.version);
+		return;
+	}
 	if (target->lists_aside) {
 		load(target, plan, now);
 		return;

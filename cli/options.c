@@ -189,6 +189,20 @@ static bool parse_budget(struct options *options, const char *text)
 	return true;
 }
 
+static bool parse_overhead(struct options *options, const char *text)
+{
+	char *end;
+	const double percent = strtod(text, &end);
+
+	end += *end == '%';
+	if (end == text || *end || !(percent >= 0.001 && percent <= 100)) {
+		message_error("--max-overhead takes a share of CPU time from 0.001%% to 100%%, such as 1%%, not '%s'", text);
+		return false;
+	}
+	options->max_overhead = (uint32_t)(percent * 10000 + 0.5);
+	return true;
+}
+
 static bool parse_named(struct options *options, const char *text)
 {
 	const char *equals = strchr(text, '=');
@@ -266,6 +280,11 @@ static bool take(struct options *options, enum option_id id, const char *argumen
 	case OPTION_VERBOSE:
 		options->verbose = true;
 		return true;
+	case OPTION_STRICT:
+		options->strict = true;
+		return true;
+	case OPTION_MAX_OVERHEAD:
+		return parse_overhead(options, argument);
 	case OPTION_MEMORY:
 		return parse_size("memory", argument, 64 << 10, 32ULL << 30, "64KiB to 32GiB", &options->memory);
 	case OPTION_RING_SIZE:
@@ -471,6 +490,7 @@ void options_help(FILE *out)
 	      "Exit codes\n"
 	      "  0  all went well; a script's exit(n) gives n\n"
 	      "  1  something failed: no process to trace, one named with -p could not be attached or was killed, the last\n"
-	      "     one traced was killed, or the output could not be written\n"
-	      "  2  the command line or the script is wrong\n", out);
+	      "     one traced was killed, one was let go by --max-overhead, or the output could not be written\n"
+	      "  2  the command line or the script is wrong\n"
+	      "  3  with --strict: nothing failed, but something was lost\n", out);
 }

@@ -36,6 +36,8 @@ struct options {
 	const char *output;           /* NULL: standard output */
 	enum output_format format;
 	bool quiet, verbose;
+	bool strict;                  /* what was lost is a failure */
+	uint32_t max_overhead;        /* of a process's CPU time, millionths; 0: not asked for */
 	uint64_t memory;              /* bytes */
 	uint32_t ring_size;           /* bytes, a power of two */
 	uint32_t string_size;         /* bytes */

@@ -283,6 +283,14 @@ void report_losses(struct report *report, struct target *target)
 	add_losses(report, target->process.comm, (long)target->process.pid, target->view->losses);
 }
 
+bool report_lost(const struct report *report)
+{
+	for (int i = 0; i < JST_LOSSES; i++)
+		if (i != JST_LOSS_UNSTARTED && report->total[i])
+			return true;
+	return false;
+}
+
 void report_local_losses(struct report *report, const uint64_t losses[JST_LOSSES])
 {
 	add_losses(report, "jstrace", 0, losses);

@@ -34,6 +34,9 @@ void report_spans(const struct report *report);
 /* A process came ("attach") or went ("exit", with a reason); a JSON object, nothing in text. */
 void report_process(struct output *output, const char *event, const struct target *target, const char *reason);
 
+/* Whether anything that the script asked for was lost. Not: a span without a start, which began before the session. After report_losses() of all. */
+bool report_lost(const struct report *report);
+
 /* At the end: what was lost, siblings that never fired; in JSON the closing object. processes: how many were attached; elapsed: ns. */
 void report_end(struct report *report, struct output *output, uint32_t processes, int64_t elapsed, int exit_code);
 

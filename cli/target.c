@@ -242,7 +242,7 @@ static void broken(struct target *target, int64_t now)
 static void stopped(struct target *target)
 {
 	target->state = TARGET_ENDED;
-	target->end = TARGET_STOPPED;
+	target->end = target->let_go ? TARGET_LET_GO : TARGET_STOPPED;
 	target->deadline = TIMES_NEVER;
 }
 
@@ -383,6 +383,19 @@ void target_stop(struct target *target, int64_t now)
 	} else if (target_attaching(target)) {
 		target_fail(target, "process %d (%s) was not yet attached as the session ended", (int)target->process.pid, target->process.comm);
 	}
+}
+
+void target_let_go(struct target *target, int64_t now, const char *format, ...)
+{
+	va_list arguments;
+
+	if (target->state != TARGET_RUNNING)
+		return;
+	va_start(arguments, format);
+	vsnprintf(target->reason, sizeof(target->reason), format, arguments);
+	va_end(arguments);
+	target->let_go = true;
+	target_stop(target, now);
 }
 
 bool target_attaching(const struct target *target)

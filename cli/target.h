@@ -14,6 +14,7 @@
 #define TARGET_H
 
 #include "find.h"
+#include "overhead.h"
 #include "program.h"
 #include "results.h"
 #include "ring.h"
@@ -40,6 +41,7 @@ enum target_end {
 	TARGET_KILLED,    /* by a signal */
 	TARGET_EXECED,    /* it became another program */
 	TARGET_CLOSED,    /* it lives on and has closed the session */
+	TARGET_LET_GO,    /* it lives on, and we left before the end: target_let_go() */
 };
 
 /* What is loaded into every target of a run; or nothing but a list of sites is wanted. */
@@ -47,6 +49,7 @@ struct target_plan {
 	const struct jst_program *program; /* NULL: list only: the target is ENDED once its sites are known */
 	uint64_t memory;                   /* bytes */
 	uint32_t budget, string_size, ring_size;
+	bool measures;                     /* its cost */
 	bool stacks;                       /* it calls stack(): know what the target has mapped */
 };
 
@@ -87,6 +90,9 @@ struct target {
 	bool malformed;              /* anything in the memory made no sense */
 	char title[64], hostname[65];
 
+	struct overhead overhead;    /* what the session costs it */
+	bool let_go;
+
 	bool attach_told, end_told;  /* what the run has said about it */
 	bool settled;                /* its rest was added to the totals */
 	bool started;                /* STARTED came */
@@ -121,6 +127,8 @@ void target_flip(struct target *target);
 void target_release(struct target *target);
 /* STOP; a target that was not started yet is just let go. */
 void target_stop(struct target *target, int64_t now);
+/* The same before the run's end, for a reason that is told: "process 77 (httpd) " and what the format says. RUNNING only. */
+__attribute__((format(printf, 3, 4))) void target_let_go(struct target *target, int64_t now, const char *format, ...);
 
 /* Up to LOADED: no probe is on yet. */
 bool target_attaching(const struct target *target);

@@ -57,6 +57,7 @@ struct trace {
 	int64_t *tick_due;       /* one a special, ns */
 	struct pace pace;        /* of reading the rings */
 	int64_t end_due;         /* --duration */
+	int64_t overhead_due;    /* --max-overhead: the next look; TIMES_NEVER: it was not asked for */
 	uint32_t attached;       /* processes in all */
 	int exit_code;           /* what exit() asked for; -1: nothing */
 	bool failed;
@@ -319,6 +320,8 @@ static void tell_attached(struct trace *trace, struct target *target)
 	if (!trace->started) {
 		trace->started = trace->crew.now;
 		start_ticks(trace, trace->crew.now);
+		if (trace->options->max_overhead)
+			trace->overhead_due = trace->crew.now;
 	}
 	report_sites(trace->report, target);
 	message_note("attached to process %d (%s): %u matching probe%s at %u place%s", (int)target->process.pid, target->process.comm,
@@ -354,12 +357,13 @@ static void tell_ended(struct trace *trace, struct target *target)
 		message_error("the memory of process %d (%s) made no sense in places, which were left out", pid, target->process.comm);
 		trace->failed = true;
 	}
+	overhead_tell(target);
 	if (target->end == TARGET_STOPPED)
 		return;
 	trace->last_killed = target->end == TARGET_KILLED;
-	if (target->named && (target->end == TARGET_KILLED || target->end == TARGET_CLOSED))
+	if (target->end == TARGET_LET_GO || (target->named && (target->end == TARGET_KILLED || target->end == TARGET_CLOSED)))
 		trace->failed = true;
-	if (target->end == TARGET_KILLED)
+	if (target->end == TARGET_KILLED || target->end == TARGET_LET_GO)
 		message_error("process %d (%s) was %s", pid, target->process.comm, target->reason);
 	else
 		message_event("process %d (%s) %s", pid, target->process.comm, target->reason);
@@ -424,7 +428,7 @@ static bool over(struct trace *trace)
 
 static int64_t next_time(const struct trace *trace)
 {
-	int64_t next = times_earlier(trace->end_due, trace->crew.scan_due);
+	int64_t next = times_earlier(times_earlier(trace->end_due, trace->crew.scan_due), trace->overhead_due);
 
 	for (uint32_t i = 0; i < trace->compiled->special_count; i++)
 		next = times_earlier(next, trace->tick_due[i]);
@@ -447,6 +451,8 @@ static void run(struct trace *trace)
 		crew_find(crew);
 		start_loaded(trace);
 		gather(trace);
+		if (crew->now >= trace->overhead_due)
+			trace->overhead_due = overhead_watch(crew->targets, trace->options->max_overhead, crew->now);
 		look_at_targets(trace);
 		end_first_wave(trace);
 		run_ticks(trace);
@@ -531,10 +537,11 @@ static int finish(struct trace *trace)
 	if (trace->crew.failed)
 		trace->failed = true;
 
-	const int code = trace->exit_code >= 0 ? trace->exit_code & 0xff : trace->failed ? 1 : 0;
-
 	special_losses(trace->special, losses);
 	report_local_losses(trace->report, losses);
+
+	const int code = trace->exit_code >= 0 ? trace->exit_code & 0xff : trace->failed ? 1 : trace->options->strict && report_lost(trace->report) ? 3 : 0;
+
 	report_end(trace->report, output, trace->attached, trace->started ? trace->snapshot - trace->started : 0, code);
 	if (!output_flush(output)) {
 		if (output->error != EPIPE)
@@ -572,7 +579,7 @@ static bool make_program(struct trace *trace)
 
 int trace_run(const struct options *options, struct compiled *compiled, struct output *output)
 {
-	struct trace trace = { .options = options, .compiled = compiled, .output = output, .exit_code = -1, .end_due = TIMES_NEVER, .first_wave = true, .pace = { .delay = options->delay } };
+	struct trace trace = { .options = options, .compiled = compiled, .output = output, .exit_code = -1, .end_due = TIMES_NEVER, .overhead_due = TIMES_NEVER, .first_wave = true, .pace = { .delay = options->delay } };
 	int code = 2;
 
 	if (!prepare(&trace))
@@ -588,7 +595,7 @@ int trace_run(const struct options *options, struct compiled *compiled, struct o
 	special_watch(trace.special, trace.totals, elapsed_of, &trace);
 	trace.opens = opens_new(compiled);
 	trace.needs_targets = compiled->target_clauses || has_special(&trace, SPECIAL_PROCESS_ATTACH) || has_special(&trace, SPECIAL_PROCESS_EXIT);
-	crew_init(&trace.crew, options, &(struct target_plan){ .memory = options->memory, .budget = options->budget, .string_size = options->string_size, .ring_size = options->ring_size, .stacks = compiled->stacks }, output);
+	crew_init(&trace.crew, options, &(struct target_plan){ .memory = options->memory, .budget = options->budget, .string_size = options->string_size, .ring_size = options->ring_size, .measures = options->max_overhead > 0, .stacks = compiled->stacks }, output);
 	run_all(&trace, SPECIAL_BEGIN, "BEGIN", NULL);
 	if (make_program(&trace)) {
 		trace.crew.plan.program = trace.program;

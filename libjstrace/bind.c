@@ -67,6 +67,8 @@ struct jst_bound *jst_install_bind(struct jst_installed *installed, const struct
 	binding->probename = jst_probe_last(binding->probe.name);
 	jst_probe_bind_fields(program, &binding->probe, field);
 	jst_plan_make(program, binding, clause, clauses, bound + 1);
+	if (installed->measures)
+		jst_plan_measure(binding);
 	binding->site = jst_site_write(&installed->run.memory, &binding->probe);
 	return bound;
 }

@@ -24,13 +24,13 @@ static inline const struct jst_bound *jst_event_bound(const struct jst_installed
 /* Sees to it that the thread has the session's slot. */
 void jst_event_claim(struct jst_installed *installed, struct jst_thread *thread);
 
-/* Runs what the session does at a binding in an event that is the thread's first in the session, or the first after one that was left, or that may compute with doubles. */
+/* Runs what the session does at a binding in an event that is the thread's first in the session, or the first after one that was left, or that may compute with doubles, or whose cost is measured. */
 void jst_event_run_unusual(struct jst_installed *installed, struct jst_thread *thread, const struct jst_binding *binding, const uint64_t *words);
 
 /* Runs what the session does at a binding, where jst_plan_passes() has been asked. */
 static inline void jst_event_run(struct jst_installed *installed, struct jst_thread *thread, const struct jst_binding *binding, const uint64_t *words)
 {
-	if (__builtin_expect(thread->claimed[installed->index] != installed->serial || binding->flags & JST_BINDING_DOUBLES, 0))
+	if (__builtin_expect(thread->claimed[installed->index] != installed->serial || binding->flags & (JST_BINDING_DOUBLES | JST_BINDING_MEASURED), 0))
 		jst_event_run_unusual(installed, thread, binding, words);
 	else
 		jst_run_binding(jst_run_of(&installed->run, thread->runner.slot), binding, words);

@@ -216,7 +216,7 @@ static void unmap(struct jst_installed *installed)
 	jst_raw_unmap(installed, installed->self_size);
 }
 
-struct jst_installed *jst_install_prepare(const struct jst_message_load *load, bool growth, void *program, struct jst_refused *refused)
+struct jst_installed *jst_install_prepare(const struct jst_message_load *load, const struct jst_install_wishes *wishes, void *program, struct jst_refused *refused)
 {
 	const uint32_t string_size = load->string_size;
 
@@ -245,6 +245,7 @@ struct jst_installed *jst_install_prepare(const struct jst_message_load *load, b
 	installed->self_size = self_size;
 	installed->memory_fd = installed->tails_fd = -1;
 	installed->serial = ++last_serial;
+	installed->measures = wishes->measures;
 	atomic_store_explicit(&installed->arena_used, sizeof(struct jst_installed), memory_order_relaxed);
 	installed->run.program = program;
 	installed->match = jst_install_room(installed, match_size); /* of a mapping that has this room */
@@ -265,7 +266,7 @@ struct jst_installed *jst_install_prepare(const struct jst_message_load *load, b
 
 	if (!room_to_work)
 		refuse(refused, JST_REFUSAL_MEMORY, "no memory for the session's work areas");
-	if (!room_to_work || !make_memory(installed, load, growth, refused)) {
+	if (!room_to_work || !make_memory(installed, load, wishes->growth, refused)) {
 		unmap(installed);
 		return NULL;
 	}

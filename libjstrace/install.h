@@ -34,6 +34,7 @@ struct jst_installed {
 	uint32_t serial;                  /* of the session in this process, never 0 */
 	uint32_t since;                   /* jst_process->epoch from which on what is wanted has this program's fields */
 	bool uses_comm;                   /* the program reads comm */
+	bool measures;                    /* its cost */
 	bool running;                     /* with the lock */
 	uint32_t sites, probes;           /* that matched when it was installed */
 	int memory_fd, tails_fd;          /* agent's; -1 once the CLI has them */
@@ -58,11 +59,17 @@ struct jst_refused {
 	char reason[252];
 };
 
+/* What a CLI may ask for beside the load. */
+struct jst_install_wishes {
+	bool growth;    /* rings begin small and grow; else they have load->ring_size at once */
+	bool measures;  /* the session measures its cost: struct jst_cost */
+};
+
 /*
- * Prepares a session, whose rings grow or have load->ring_size at once: verifies program (load->program_size bytes of it, in a mapping of JST_PROGRAM_MAX_SIZE that the session takes over, also when it fails), makes its memory, binds it to all sites. Nothing runs yet. NULL with
+ * Prepares a session: verifies program (load->program_size bytes of it, in a mapping of JST_PROGRAM_MAX_SIZE that the session takes over, also when it fails), makes its memory, binds it to all sites. Nothing runs yet. NULL with
  * *refused filled. Context: agent.
  */
-struct jst_installed *jst_install_prepare(const struct jst_message_load *load, bool growth, void *program, struct jst_refused *refused);
+struct jst_installed *jst_install_prepare(const struct jst_message_load *load, const struct jst_install_wishes *wishes, void *program, struct jst_refused *refused);
 
 /* Starts the session's clock, and turns the probes on. False: the kernel offers no barrier to turn them off by, so they stay off. Context: agent. */
 bool jst_install_start(struct jst_installed *installed, struct jst_clock *clock);

@@ -38,7 +38,7 @@ static inline uint64_t jst_guard_of(const struct jst_binding *binding, uint32_t 
 	uint64_t kind = 0;
 
 	_Static_assert(JST_MAX_SESSIONS <= 16 && JST_MAX_SITE_WORDS <= 256, "a guard is a word");
-	if (binding->clauses != 1 || !binding->plan->guarded)
+	if (binding->clauses != 1 || !(binding->flags & JST_BINDING_GUARDED))
 		return 0;
 	if (!test->span)
 		kind = JST_GUARD_EQUAL;

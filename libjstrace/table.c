@@ -52,6 +52,8 @@ static const struct jst_binding *make_unkept(const struct jst_installed *install
 		.field = field,
 	};
 	jst_plan_make_plain(program, &unkept->binding, clause, clauses, unkept->plan);
+	if (installed->measures)
+		jst_plan_measure(&unkept->binding);
 	return &unkept->binding;
 }
 

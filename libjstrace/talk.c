@@ -220,7 +220,7 @@ static bool install(struct jst_talk *talk)
 	unsigned char *program = talk->program;
 
 	talk->program = NULL;
-	talk->installed = jst_install_prepare(&talk->load, talk->growth, program, &refused);
+	talk->installed = jst_install_prepare(&talk->load, &(struct jst_install_wishes){ .growth = talk->growth, .measures = talk->measures }, program, &refused);
 	if (!talk->installed)
 		return refuse(talk, refused.refusal, "%s", refused.reason);
 
@@ -285,6 +285,7 @@ static bool expected(const struct jst_talk *talk, uint32_t type, uint32_t size)
 		[JST_MESSAGE_HELLO] = { sizeof(struct jst_message_hello), 1 << JST_TALK_GREETING },
 		[JST_MESSAGE_LIST] = { 0, 1 << JST_TALK_READY | 1 << JST_TALK_LOADED | 1 << JST_TALK_RUNNING | 1 << JST_TALK_DONE },
 		[JST_MESSAGE_LOAD] = { sizeof(struct jst_message_load), 1 << JST_TALK_READY },
+		[JST_MESSAGE_MEASURE] = { 0, 1 << JST_TALK_READY },
 		[JST_MESSAGE_PROGRAM] = { UINT32_MAX, 1 << JST_TALK_UPLOADING },
 		[JST_MESSAGE_START] = { 0, 1 << JST_TALK_LOADED },
 		[JST_MESSAGE_LEASE] = { 0, 1 << JST_TALK_READY | 1 << JST_TALK_LOADED | 1 << JST_TALK_RUNNING | 1 << JST_TALK_DONE },
@@ -308,6 +309,9 @@ static bool act(struct jst_talk *talk, uint32_t type, const void *body, uint32_t
 		return jst_talk_list(talk, buffer);
 	case JST_MESSAGE_LOAD:
 		return load(talk, body);
+	case JST_MESSAGE_MEASURE:
+		talk->measures = true;
+		return true;
 	case JST_MESSAGE_PROGRAM:
 		return upload(talk, body, size);
 	case JST_MESSAGE_START:

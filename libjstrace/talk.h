@@ -14,6 +14,7 @@ struct jst_talk {
 	enum jst_talk_phase phase;
 	int64_t deadline;               /* ms, CLOCK_MONOTONIC: the talk ends then */
 	bool several;                   /* the peer understands several sites in one message … */
+	bool measures;                  /* what is loaded measures its cost */
 	bool growth;                    /* … and rings that grow */
 	bool listing;                   /* a list is under way */
 	struct jst_site_cursor list;    /* what of it is sent */

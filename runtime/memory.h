@@ -105,6 +105,14 @@ struct jst_bank {
 	_Atomic jst_ref plain[JST_PLAIN_CELLS]; /* owner only: cells of aggregations without keys by their index, 0 until touched */
 };
 
+/* What a session that measures itself (JST_BINDING_MEASURED) knows of its cost. The owner of the slot is the only writer; anybody reads. */
+struct jst_cost {
+	_Atomic uint64_t events;  /* that ran or, while it thins, might have */
+	_Atomic uint64_t timed;   /* how many of these were timed, … */
+	_Atomic uint64_t ns;      /* … and how long they took; each counts for JST_COST_MOST at most, since a thread that loses its processor costs nothing */
+};
+enum { JST_COST_MOST = 100000 };
+
 /* One thread's place. Its owner is the only writer of all but generation and state of its banks, and comm. */
 struct jst_slot {
 	_Alignas(64) _Atomic int32_t tid;   /* of the present owner, 0: nobody */
@@ -116,6 +124,7 @@ struct jst_slot {
 	struct jst_bank banks[JST_BANKS];
 	_Atomic uint64_t losses[JST_LOSSES];
 	_Atomic uint64_t unstarted[JST_SPAN_COUNTS]; /* JST_LOSS_UNSTARTED by map: that of map n is number n % JST_SPAN_COUNTS */
+	struct jst_cost cost;               /* of all owners' events */
 };
 
 _Static_assert(sizeof(struct jst_memory_header) <= 4096, "the header is a page");

@@ -55,6 +55,12 @@ void jst_plan_make(const struct jst_program *program, struct jst_binding *bindin
 /* The same without copies, in room for clauses plans: slower to run, and as good. Context: any. */
 void jst_plan_make_plain(const struct jst_program *program, struct jst_binding *binding, const uint16_t *clause, uint32_t clauses, struct jst_plan *room);
 
+/* Has each event counted in the slot's cost, so that none may take a way that leaves it out. Context: any, before the binding is published. */
+static inline void jst_plan_measure(struct jst_binding *binding)
+{
+	binding->flags = (binding->flags & ~(uint32_t)(JST_BINDING_GUARDED | JST_BINDING_LEAF | JST_BINDING_UPDATES)) | JST_BINDING_MEASURED;
+}
+
 /* Whether the clause may do anything. Context: probe. */
 static inline bool jst_guard_holds(const struct jst_guard *guard, const uint64_t *words)
 {

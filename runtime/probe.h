@@ -78,6 +78,7 @@ enum {
 	JST_BINDING_CLOCK = 1,   /* a clause reads the clock */
 	JST_BINDING_DOUBLES = 2, /* a clause may compute with doubles */
 	JST_BINDING_GUARDED = 4, /* every clause has a guard */
+	JST_BINDING_MEASURED = 32, /* its events are counted, and some timed */
 	JST_BINDING_UPDATES = 16, /* one clause, which updates an aggregation and does nothing else */
 	JST_BINDING_LEAF = 8,    /* one clause, which a test may end before it does anything, or which counts */
 };

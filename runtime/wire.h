@@ -35,6 +35,7 @@ enum {
 	JST_ABI_MAX = 4,
 	JST_ABI_SEVERAL = 3,       /* from this version on a SITE message may have several sites */
 	JST_ABI_ASIDE = 4,         /* from this version on an agent that is sending a list has room for its answers, so that it may be asked for one while probes are on */
+	JST_ABI_MEASURE = 4,       /* from this version on MEASURE may come before LOAD */
 	JST_ABI_GROWTH = 4,        /* from this version on rings begin small and grow: who reads them knows how one follows another (ring.h) */
 	JST_WAKE_MAGIC = 0x6a737431,
 	JST_PACKET_MAX = 64 << 10,
@@ -68,7 +69,7 @@ struct jst_marker {
 
 enum jst_message_type {
 	JST_MESSAGE_HELLO = 1, JST_MESSAGE_REFUSED, JST_MESSAGE_LIST, JST_MESSAGE_SITE, JST_MESSAGE_LIST_END, JST_MESSAGE_LOAD, JST_MESSAGE_PROGRAM, JST_MESSAGE_LOADED,
-	JST_MESSAGE_START, JST_MESSAGE_STARTED, JST_MESSAGE_LEASE, JST_MESSAGE_FLIP, JST_MESSAGE_FLIPPED, JST_MESSAGE_RELEASE, JST_MESSAGE_STOP, JST_MESSAGE_STOPPED,
+	JST_MESSAGE_START, JST_MESSAGE_STARTED, JST_MESSAGE_LEASE, JST_MESSAGE_FLIP, JST_MESSAGE_FLIPPED, JST_MESSAGE_RELEASE, JST_MESSAGE_STOP, JST_MESSAGE_STOPPED, JST_MESSAGE_MEASURE,
 };
 
 struct jst_message {

@@ -13,7 +13,7 @@ static struct jst_plan plan = { .guarded = true, .guard = { .word = WORD } };
 
 static uint64_t guard_of(uint64_t low, uint64_t span, bool inverted)
 {
-	const struct jst_binding binding = { .clauses = 1, .plan = &plan };
+	const struct jst_binding binding = { .clauses = 1, .flags = JST_BINDING_GUARDED, .plan = &plan };
 
 	plan.guard = (struct jst_guard){ .low = low, .span = span, .word = WORD, .inverted = inverted };
 	return jst_guard_of(&binding, SESSION);
@@ -49,7 +49,7 @@ END_TEST
 
 START_TEST(what_is_no_single_test_has_none)
 {
-	const struct jst_binding two = { .clauses = 2, .plan = (struct jst_plan[]){ plan, plan } }, none = { .clauses = 1, .plan = &(struct jst_plan){ .guarded = false } };
+	const struct jst_binding two = { .clauses = 2, .flags = JST_BINDING_GUARDED, .plan = (struct jst_plan[]){ plan, plan } }, none = { .clauses = 1, .plan = &(struct jst_plan){ .guarded = false } };
 
 	ck_assert_uint_eq(jst_guard_of(&two, SESSION), 0);
 	ck_assert_uint_eq(jst_guard_of(&none, SESSION), 0);

@@ -60,7 +60,7 @@ START_TEST(defaults)
 	ck_assert_uint_eq(options.program_count, 1);
 	ck_assert_ptr_null(options.script);
 	ck_assert_uint_eq(options.memory, 64 << 20);
-	ck_assert_uint_eq(options.ring_size, 256 << 10);
+	ck_assert_uint_eq(options.ring_size, 16 << 20);
 	ck_assert_uint_eq(options.string_size, 1024);
 	ck_assert_uint_eq(options.budget, 10000);
 	ck_assert_int_eq(options.duration, 0);
