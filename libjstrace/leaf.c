@@ -9,6 +9,7 @@
 
 #include "event.h"
 #include "quick.h"
+#include "run.h"
 
 /* What the stub has stored last: the site's record. */
 static inline __attribute__((always_inline)) const struct jst_site_record *const *entry(void)
@@ -23,15 +24,10 @@ static inline __attribute__((always_inline)) uintptr_t frame(void)
 }
 
 /* Adds to what the clause counts; false: not so simple, and nothing was done. */
-static inline __attribute__((always_inline)) bool count(const struct jst_installed *installed, const struct jst_thread *thread, const struct jst_plan *plan, const uint64_t *words)
+static inline __attribute__((always_inline)) bool count(struct jst_run *run, const struct jst_plan *plan, const uint64_t *words)
 {
-	const struct jst_memory_header *header = installed->run.memory.header;
-	struct jst_run *run = jst_run_of(&installed->run, thread->runner.slot);
-
-	if (__builtin_expect(thread->claimed[installed->index] != installed->serial, 0))
-		return false;
-	/* As in run.c. A count is one word, which is never torn: nobody needs to know that we are inside. */
-	if (__builtin_expect(atomic_load_explicit(&header->generation, memory_order_relaxed) != run->generation || atomic_load_explicit(&header->exit_code, memory_order_relaxed) != -1, 0))
+	/* A count is one word, which is never torn: nobody needs to know that we are inside. */
+	if (__builtin_expect(!jst_run_is_ready(run), 0))
 		return false;
 	if (plan->shortcut == JST_SHORTCUT_COUNT_BY) {
 		const uint64_t key = words[plan->word];
@@ -57,23 +53,26 @@ uint32_t jst_probe_refuses(const uint64_t *words)
 enum jst_leaf jst_probe_leaf(const uint64_t *words)
 {
 	const struct jst_site_record *record = *entry();
-	const uint32_t watchers = jst_site_watchers(record);
-
-	if (__builtin_expect(!watchers || watchers & (watchers - 1), 0))
-		return JST_LEAF_NOT;
-	uint64_t sequence;
-	struct jst_thread *thread = jst_thread_enter_straight(frame(), &sequence);
+	struct jst_thread *thread = __atomic_load_n(&jst_thread_own, __ATOMIC_RELAXED);
 
 	if (__builtin_expect(!thread, 0))
 		return JST_LEAF_NOT;
-	const struct jst_installed *installed = jst_event_session((unsigned)__builtin_ctz(watchers));
-	const struct jst_bound *bound = installed ? jst_event_bound(installed, record) : NULL;
+	const struct jst_hot *hot = jst_leaf_hot(thread, record);
 
-	if (__builtin_expect(!bound || !(bound->binding.flags & JST_BINDING_LEAF), 0))
+	/* Nor is anything known in a record that a child has from its parent: it reads zero. */
+	if (__builtin_expect(*(const struct jst_site_record *const volatile *)&hot->record != record, 0))
+		return JST_LEAF_NOT;
+	const uint64_t sequence = atomic_load_explicit(&thread->sequence, memory_order_relaxed);
+
+	if (__builtin_expect(sequence & 1, 0))
+		return JST_LEAF_NOT;
+	jst_thread_go_inside(thread, frame(), sequence);
+	/* Once more, since a signal handler's event may have put another there. The epoch stands for the session's pointer: that changes first, then the epoch, and then all threads are waited for (install.c). */
+	if (__builtin_expect(hot->record != record || hot->epoch != atomic_load_explicit(&jst_process->epoch, memory_order_acquire), 0))
 		return JST_LEAF_BEGUN;
-	const struct jst_plan *plan = bound->binding.plan;
+	const struct jst_plan *plan = hot->plan;
 
-	if ((!plan->guarded || jst_guard_holds(&plan->guard, words)) && __builtin_expect(!count(installed, thread, plan, words), 0))
+	if ((!plan->guarded || jst_guard_holds(&plan->guard, words)) && __builtin_expect(!count(hot->run, plan, words), 0))
 		return JST_LEAF_BEGUN;
 	jst_thread_leave_straight(thread, sequence);
 	return JST_LEAF_DONE;

@@ -74,6 +74,12 @@ static inline bool jst_guard_refuses(uint64_t guard, uint32_t watchers, const ui
 	return (guard & JST_GUARD_EQUAL ? word == constant : word <= constant) == !!(guard & JST_GUARD_INVERTED);
 }
 
+/* Where the thread keeps what it knows of a site. */
+static inline struct jst_hot *jst_leaf_hot(struct jst_thread *thread, const struct jst_site_record *record)
+{
+	return &thread->hot[((uintptr_t)record >> 3) % JST_HOT];
+}
+
 /* Without vector registers the tools cannot look on. */
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
 #define JST_HAS_LEAF 1

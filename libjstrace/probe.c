@@ -5,6 +5,7 @@
 
 #include "event.h"
 #include "jstrace.h"
+#include "leaf.h"
 #include "stub.h"
 #include "table.h"
 
@@ -30,9 +31,31 @@ static __attribute__((noinline)) void dispatch_any(const uint64_t *words, const 
 	jst_thread_leave(thread);
 }
 
-static __attribute__((noinline)) void run_one(const uint64_t *words, struct jst_installed *installed, const struct jst_bound *bound, struct jst_thread *thread)
+/* Puts down what the short way needs of the site. The epoch is read first: whatever makes this untrue changes it later, so it is never believed too long. */
+static void warm(const struct jst_installed *installed, const struct jst_site_record *record, const struct jst_bound *bound, struct jst_thread *thread)
+{
+	struct jst_hot *hot = jst_leaf_hot(thread, record);
+	const uint32_t epoch = atomic_load_explicit(&jst_process->epoch, memory_order_acquire);
+
+	if (hot->record == record && hot->epoch == epoch)
+		return;
+	if (thread->claimed[installed->index] != installed->serial || jst_site_watchers(record) != 1U << installed->index || jst_event_session(installed->index) != installed || jst_event_bound(installed, record) != bound)
+		return;
+	hot->record = NULL;
+	atomic_signal_fence(memory_order_seq_cst);
+	hot->run = jst_run_of(&installed->run, thread->runner.slot);
+	hot->plan = bound->binding.plan;
+	hot->epoch = epoch;
+	/* Last: a signal handler may leave this event anywhere. */
+	atomic_signal_fence(memory_order_seq_cst);
+	hot->record = record;
+}
+
+static __attribute__((noinline)) void run_one(const uint64_t *words, struct jst_installed *installed, const struct jst_site_record *record, const struct jst_bound *bound, struct jst_thread *thread)
 {
 	jst_event_run(installed, thread, &bound->binding, words);
+	if (JST_HAS_LEAF && __builtin_expect(bound->binding.flags & JST_BINDING_LEAF, 0))
+		warm(installed, record, bound, thread);
 	jst_thread_leave(thread);
 }
 
@@ -53,7 +76,7 @@ static inline __attribute__((always_inline)) void dispatch_one(const uint64_t *w
 	const struct jst_bound *bound = installed ? jst_event_bound(installed, record) : NULL;
 
 	if (__builtin_expect(bound && jst_plan_passes(&bound->binding, words), 1)) {
-		run_one(words, installed, bound, thread);
+		run_one(words, installed, record, bound, thread);
 		return;
 	}
 	if (__builtin_expect(installed && !bound, 0)) {

@@ -25,6 +25,19 @@ enum { JST_MAX_SITES = 1 << 20 }; /* ids of sites; 0 is nobody's. A session has 
  * sequence: odd while the thread is inside an event. Entry: store odd; compiler barrier; load what the event needs. Exit: release-store even. The agent stores a new value (a NULL session, the next
  * generation), calls membarrier, and acquire-loads the sequence: even, or another than before, is a thread that no longer uses the old value (see quiesce.h).
  */
+struct jst_site_record;
+struct jst_run;
+struct jst_plan;
+
+/* What a thread knows of a site without looking again, as long as the epoch is that: the only session that watches, in which it has its slot, and the only clause. The owner's; written inside an event. */
+struct jst_hot {
+	const struct jst_site_record *record; /* NULL: nothing is known; while the rest is written, too */
+	struct jst_run *run;
+	const struct jst_plan *plan;
+	uint32_t epoch;
+};
+enum { JST_HOT = 4 };
+
 struct jst_thread {
 	_Alignas(128) _Atomic uint64_t sequence;  /* written by the owner; after the owner's death by the agent */
 	_Atomic uintptr_t frame;                  /* address of the event's stack frame while inside; UINTPTR_MAX outside */
@@ -32,6 +45,7 @@ struct jst_thread {
 	_Atomic int32_t tid;                      /* 0: nobody's; release-stored after runner */
 	_Atomic uint32_t state;                   /* enum jst_thread_state */
 	uint32_t claimed[JST_MAX_SESSIONS];       /* owner: serial of the session whose slot it claimed, by the session's index */
+	struct jst_hot hot[JST_HOT];              /* leaf.h */
 };
 
 enum jst_thread_state { JST_THREAD_FREE = 0, JST_THREAD_USED = 1, JST_THREAD_TAKEN = 2 /* and its owner not decided yet */ };
@@ -55,7 +69,7 @@ struct jst_process {
 	_Atomic(struct jst_installed *) sessions[JST_MAX_SESSIONS];
 	_Atomic int32_t pid;                      /* set at load and by the agent; 0: not known yet */
 	_Atomic uint32_t watched;                 /* bit i: sessions[i] is running; what jstrace_fire() looks at. JST_WATCHED_HERE: the program itself watches (named.h) */
-	_Atomic uint32_t epoch;                   /* changes with the sessions; a futex */
+	_Atomic uint32_t epoch;                   /* changes with the sessions and with the sites they watch; a futex */
 
 	struct jst_agent agent;
 
@@ -75,7 +89,7 @@ struct jst_process {
 	_Atomic uint64_t guards[JST_MAX_SITES];   /* by site id: leaf.h; untouched but for sites whose events a test may end. Written by the agent and by objects that come and go, with the lock */
 };
 
-_Static_assert(sizeof(struct jst_thread) == 128, "a record is two cache lines");
+_Static_assert(sizeof(struct jst_thread) == 256, "a record is whole cache lines");
 
 extern struct jst_process *jst_process;
 

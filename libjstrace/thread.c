@@ -80,6 +80,7 @@ static struct jst_thread *acquire(void)
 		.frame = &thread->frame,
 	};
 	memset(thread->claimed, 0, sizeof(thread->claimed));
+	memset(thread->hot, 0, sizeof(thread->hot));
 	atomic_store_explicit(&thread->frame, UINTPTR_MAX, memory_order_relaxed);
 	atomic_store_explicit(&thread->tid, thread->runner.tid, memory_order_release); /* pairs with jst_thread_reap() */
 	if (__atomic_compare_exchange_n(&jst_thread_own, &seen, thread, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
@@ -144,6 +145,7 @@ static void count_nested(const struct jst_thread *thread, uint32_t watchers)
 /* What an event that was left in its middle may have done to the slots: they are whole again for the next one, and the event counts as torn. */
 static void count_torn(struct jst_thread *thread)
 {
+	memset(thread->hot, 0, sizeof(thread->hot));
 	for (unsigned i = 0; i < JST_MAX_SESSIONS; i++) {
 		struct jst_installed *installed = atomic_load_explicit(&jst_process->sessions[i], memory_order_acquire);
 

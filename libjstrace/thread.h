@@ -9,6 +9,18 @@
 /* This thread's record, NULL before its first event. A child of fork() has its parent's, which reads zero: a tid of 0 sends the thread to take a new one. */
 extern __thread struct jst_thread *jst_thread_own __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
+/* Makes the sequence odd, from an even one. Context: probe. */
+static inline __attribute__((always_inline)) void jst_thread_go_inside(struct jst_thread *thread, uintptr_t frame, uint64_t sequence)
+{
+	/* The frame before the sequence, so that a signal handler's siglongjmp() never leaves an odd one without it; and behind, since an event of such a handler, still outside here, has taken it away. */
+	atomic_store_explicit(&thread->frame, frame, memory_order_relaxed);
+	atomic_signal_fence(memory_order_seq_cst);
+	/* Odd, and another than before. Pairs with membarrier and the acquire in quiesce.c; the barrier keeps the loads of the event behind it. */
+	atomic_store_explicit(&thread->sequence, sequence + 1, memory_order_relaxed);
+	atomic_signal_fence(memory_order_seq_cst);
+	atomic_store_explicit(&thread->frame, frame, memory_order_relaxed);
+}
+
 /* What jst_thread_enter() does on a thread that has a record and is not in an event; NULL: it is not such a one. *before: the sequence until then. Context: probe. */
 static inline struct jst_thread *jst_thread_enter_straight(uintptr_t frame, uint64_t *before)
 {
@@ -20,13 +32,7 @@ static inline struct jst_thread *jst_thread_enter_straight(uintptr_t frame, uint
 
 	if (__builtin_expect(sequence & 1, 0))
 		return NULL;
-	/* The frame before the sequence, so that a signal handler's siglongjmp() never leaves an odd one without it; and behind, since an event of such a handler, still outside here, has taken it away. */
-	atomic_store_explicit(&thread->frame, frame, memory_order_relaxed);
-	atomic_signal_fence(memory_order_seq_cst);
-	/* Odd, and another than before. Pairs with membarrier and the acquire in quiesce.c; the barrier keeps the loads of the event behind it. */
-	atomic_store_explicit(&thread->sequence, sequence + 1, memory_order_relaxed);
-	atomic_signal_fence(memory_order_seq_cst);
-	atomic_store_explicit(&thread->frame, frame, memory_order_relaxed);
+	jst_thread_go_inside(thread, frame, sequence);
 	return thread;
 }
 

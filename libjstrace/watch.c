@@ -258,7 +258,15 @@ static void forget(struct jst_installed *installed, const struct jst_site_span *
 
 void jst_watch_go(const struct jst_site_span *span)
 {
-	for (unsigned i = 0; i < JST_MAX_SESSIONS; i++)
-		if (jst_process->prepared[i])
+	bool any = false;
+
+	for (unsigned i = 0; i < JST_MAX_SESSIONS; i++) {
+		if (jst_process->prepared[i]) {
 			forget(jst_process->prepared[i], span);
+			any = true;
+		}
+	}
+	/* Others may come to lie where these did: what threads know of a site (struct jst_hot) is over. */
+	if (any)
+		jst_install_changed();
 }

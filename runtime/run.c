@@ -32,7 +32,7 @@ static __attribute__((noinline)) void settle_and_run_rest(struct jst_run *run, s
 
 __attribute__((noinline)) void jst_run_slowly(struct jst_run *run, const struct jst_binding *binding, const uint64_t *words, uint32_t flags, const struct jst_plan *plan, uint32_t plans)
 {
-	const struct jst_memory_header *header = run->session->memory.header;
+	const struct jst_memory_header *header = run->header;
 
 	if (atomic_load_explicit(&header->exit_code, memory_order_relaxed) != -1)
 		return;
@@ -57,10 +57,10 @@ __attribute__((noinline)) void jst_run_slowly(struct jst_run *run, const struct 
 
 void jst_run_event(struct jst_run *run, const struct jst_binding *binding, const uint64_t *words, uint32_t flags, const struct jst_plan *plan, uint32_t plans)
 {
-	const struct jst_memory_header *header = run->session->memory.header;
+	const struct jst_memory_header *header = run->header;
 	const struct jst_plan *const end = plan + plans;
 
-	if (__builtin_expect(!jst_run_is_ready(run, header), 0)) {
+	if (__builtin_expect(!jst_run_is_ready(run), 0)) {
 		jst_run_slowly(run, binding, words, flags, plan, plans);
 		return;
 	}

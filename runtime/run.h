@@ -7,8 +7,10 @@
 #include "vm.h"
 
 /* Whether nothing has changed since the thread's last event. Lone words in one line. Which bank is written depends on the generation alone once that is published: what the agent changes in the banks meanwhile makes none of them another's (flip.c). */
-static inline bool jst_run_is_ready(const struct jst_run *run, const struct jst_memory_header *header)
+static inline bool jst_run_is_ready(const struct jst_run *run)
 {
+	const struct jst_memory_header *header = run->header;
+
 	return atomic_load_explicit(&header->generation, memory_order_relaxed) == run->generation && atomic_load_explicit(&header->exit_code, memory_order_relaxed) == -1;
 }
 

@@ -128,7 +128,7 @@ void jst_run_update_only(struct jst_run *run, const struct jst_binding *binding,
 {
 	const struct jst_plan *plan = binding->plan;
 
-	if (__builtin_expect(!jst_run_is_ready(run, run->session->memory.header), 0)) {
+	if (__builtin_expect(!jst_run_is_ready(run), 0)) {
 		jst_run_slowly(run, binding, words, binding->flags, plan, 1);
 		return;
 	}

@@ -33,6 +33,7 @@ static void set_up(struct jst_session *session, const struct jst_runner *runner)
 
 	run->session = session;
 	run->program = session->program;
+	run->header = session->memory.header;
 	run->slot = &session->memory.slots[runner->slot];
 	run->runner = runner;
 	run->registers = (struct jst_value *)(void *)values;

@@ -37,6 +37,7 @@ struct jst_run {
 	/* the thread's, as it claims its slot */
 	struct jst_session *session;
 	const struct jst_program *program;
+	const struct jst_memory_header *header;
 	struct jst_slot *slot;
 	struct jst_clock_line clock;
 	uint32_t generation; /* of the session, for which update.bank was picked and cells holds; 0: none, or the budget is too small for shortcuts */
