@@ -96,8 +96,12 @@ static bool rung(void)
 {
 	const struct timespec now = { 0, 0 };
 	const uint64_t set = UINT64_C(1) << (SIGUSR2 - 1);
+	uint64_t pending = 0;
 	siginfo_t info;
 
+	/* A call tells in no time whether there is one, but not whether it is the thread's or the process's. */
+	if (jst_raw_call(SYS_rt_sigpending, (long)&pending, sizeof(pending), 0, 0, 0, 0) == 0 && !(pending & set))
+		return false;
 	if (!jst_sample_pending(SIGUSR2))
 		return false;
 	/* Takes from the thread's own set before the process's. */
@@ -232,10 +236,17 @@ static uint64_t all_but_libcs(void)
 	return mask;
 }
 
+/* What pthread_atfork() of glibc calls; that lies in the program itself, in a page at its end that nothing else would have touched. */
+extern int __register_atfork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void), void *object) __attribute__((weak));
+extern void *__dso_handle __attribute__((visibility("hidden")));
+
 void jst_agent_load(void)
 {
 	blocked = all_but_libcs();
-	pthread_atfork(before_fork, NULL, in_child);
+	if (__register_atfork)
+		__register_atfork(before_fork, NULL, in_child, &__dso_handle);
+	else
+		pthread_atfork(before_fork, NULL, in_child);
 	/* It does not grow: what is loaded later has its own. */
 	local_size = jst_raw_thread_load();
 	start(false);

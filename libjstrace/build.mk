@@ -1,6 +1,8 @@
 # The part in the target: a static and a shared library that export the public API alone.
 OBJCOPY ?= objcopy
-libjstrace-objects := $(call objects,libjstrace)
+# First, one beside the other, those that run in every program: the kernel maps the pages around one that is touched.
+libjstrace-start := $(addprefix $(B)/libjstrace/,process.o agent.o raw_thread.o marker.o memfd.o sample.o text.o quiesce.o sites.o)
+libjstrace-objects := $(libjstrace-start) $(filter-out $(libjstrace-start),$(call objects,libjstrace))
 
 # It must not change a vector register (leaf.c).
 $(B)/libjstrace/leaf.o: CFLAGS += -mgeneral-regs-only

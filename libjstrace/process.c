@@ -5,12 +5,11 @@
 
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "agent.h"
 #include "jstrace.h"
 #include "quiesce.h"
+#include "raw.h"
 
 struct jst_process *jst_process;
 _Atomic bool jst_process_inert;
@@ -32,8 +31,13 @@ bool jst_process_make(void)
 	return true;
 }
 
-static void exiting(void)
+/* What atexit() calls; that lies in the program itself, in a page at its end that nothing else would have touched. */
+int __cxa_atexit(void (*function)(void *argument), void *argument, void *object);
+extern void *__dso_handle __attribute__((visibility("hidden")));
+
+static void exiting(void *argument)
 {
+	(void)argument;
 	atomic_store_explicit(&jst_process_exiting, true, memory_order_relaxed); /* pairs with jstrace_object_unregister(), on this thread */
 }
 
@@ -44,8 +48,8 @@ __attribute__((constructor(101))) static void load(void)
 		atomic_store_explicit(&jst_process_inert, true, memory_order_relaxed);
 		return;
 	}
-	atexit(exiting);
-	atomic_store_explicit(&jst_process->pid, getpid(), memory_order_relaxed); /* one word, by itself: looked at as a thread takes its record */
+	__cxa_atexit(exiting, NULL, &__dso_handle);
+	atomic_store_explicit(&jst_process->pid, jst_raw_pid(), memory_order_relaxed); /* one word, by itself: looked at as a thread takes its record */
 	jst_quiesce_register();
 	jst_agent_load();
 }
