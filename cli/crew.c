@@ -48,7 +48,7 @@ void crew_init(struct crew *crew, const struct options *options, const struct ta
 	const sigset_t set = ending_signals();
 
 	*crew = (struct crew){ .options = options, .plan = *plan, .output = output->held ? output->pipe : -1, .now = times_now() };
-	/* What is waited for is often due in some 50 us, the time by which the kernel may be late. */
+	/* What is waited for now is often due in some 50 us, the time by which the kernel may be late. */
 	prctl(PR_SET_TIMERSLACK, SLACK_NS, 0, 0, 0);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	crew->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -155,6 +155,11 @@ void crew_find_no_more(struct crew *crew)
 {
 	crew->scan_due = TIMES_NEVER;
 	crew->pending_count = 0;
+}
+
+void crew_settle(void)
+{
+	prctl(PR_SET_TIMERSLACK, 0, 0, 0, 0); /* as at first */
 }
 
 bool crew_attaching(const struct crew *crew)

@@ -42,6 +42,9 @@ void crew_find_no_more(struct crew *crew);
 /* Whether anybody named is still awaited, or any target is not attached yet, or has not told what probes it has. */
 bool crew_attaching(const struct crew *crew);
 
+/* The first targets are attached, or there are none: times are no longer so short that a timer must be exact, which costs wake-ups. */
+void crew_settle(void);
+
 /* Waits for the next thing to happen, at most until until (ns), and lets all targets that have something go on. */
 void crew_wait(struct crew *crew, int64_t until);
 

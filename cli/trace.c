@@ -398,6 +398,7 @@ static void end_first_wave(struct trace *trace)
 	if (!trace->first_wave || crew_attaching(&trace->crew))
 		return;
 	trace->first_wave = false;
+	crew_settle();
 	if (!trace->attached)
 		return;
 	for (const struct target *target = trace->crew.targets; target; target = target->next)
