@@ -932,7 +932,7 @@ START_TEST(records_and_events)
 	m.words[3] = 3;
 	machine_fire(&m);
 
-	struct jst_ring_reader reader = { m.base, m.options.size, 0 };
+	struct jst_ring_reader reader = { .base = m.base, .size = m.options.size };
 	const jst_ref ring = atomic_load(&m.session.memory.slots[0].ring);
 	const struct jst_record *header = (const void *)buffer;
 	int size = jst_ring_read(&reader, ring, buffer, sizeof(buffer));
@@ -1021,7 +1021,7 @@ START_TEST(speculations)
 	machine_add(&m, JST_OP_RECORD, 0, 0, 0, 6);
 	machine_start(&m);
 	ck_assert_uint_eq(m.program->flags, JST_PROGRAM_RECORDS | JST_PROGRAM_CLOCK | JST_PROGRAM_SPECULATES);
-	struct jst_ring_reader reader = { m.base, m.options.size, 0 };
+	struct jst_ring_reader reader = { .base = m.base, .size = m.options.size };
 #define EXPECT(...)                                                                                  \
 	do {                                                                                         \
 		const uint32_t wanted[] = { __VA_ARGS__ };                                           \
@@ -1097,7 +1097,7 @@ START_TEST(a_speculation_is_left_in_its_middle)
 	ck_assert_uint_eq(machine_loss(&m, JST_LOSS_SPECULATIONS), 1);
 	ck_assert_uint_eq(machine_losses(&m), 1);
 	jst_session_clause(&m.session, &m.runner, &m.binding, m.words, 1);
-	struct jst_ring_reader reader = { m.base, m.options.size, 0 };
+	struct jst_ring_reader reader = { .base = m.base, .size = m.options.size };
 
 	ck_assert_uint_eq(arrived(&m, &reader, indices), 2);
 	ck_assert_uint_eq(indices[0], 0);
@@ -1124,7 +1124,7 @@ START_TEST(speculating_under_nil)
 	machine_add(&m, JST_OP_RECORD, 0, 0, 0, 1);
 	machine_add(&m, JST_OP_DISCARD, 0, 0, 0, 0);
 	machine_start_and_fire(&m);
-	struct jst_ring_reader reader = { m.base, m.options.size, 0 };
+	struct jst_ring_reader reader = { .base = m.base, .size = m.options.size };
 
 	ck_assert_uint_eq(arrived(&m, &reader, indices), 1);
 	ck_assert_uint_eq(indices[0], 1);
