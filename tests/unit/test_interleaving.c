@@ -180,7 +180,7 @@ static void setup(void)
 	/* With many maps a first level is 4 KiB: 32 windows. */
 	for (int i = 0; i < FILLERS; i++)
 		jst_builder_map(builder, JST_MAP_INT, 1);
-	store = store_new(builder, 5 << 20, 64);
+	store = store_new(builder, 11 << 19, 64);
 	for (uint32_t who = 0; who < 2; who++) {
 		for (uint32_t map = 0; map < MAPS; map++)
 			access_of[who][map] = store_map(store, who, map, scratch[who], sizeof(scratch[who]), &used[who]);

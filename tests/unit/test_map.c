@@ -348,7 +348,7 @@ START_TEST(a_full_map_counts_what_it_turns_away)
 	uint64_t before = 0;
 
 	teardown();
-	open_store(6 << 20);
+	open_store(13 << 19);
 	for (unsigned m = 0; m < 2; m++) {
 		int64_t found = 0;
 		const int64_t count = 200000;
@@ -402,7 +402,7 @@ static void evicts(unsigned index)
 START_TEST(spans_evict_the_oldest)
 {
 	teardown();
-	open_store(6 << 20);
+	open_store(13 << 19);
 	evicts(SPAN);
 	ck_assert_uint_le(jst_map_root(&map[SPAN])->bytes, store->options.size / 4);
 }
@@ -411,7 +411,7 @@ END_TEST
 START_TEST(spans_by_two_keys_evict_too)
 {
 	teardown();
-	open_store(6 << 20); /* here the blocks come to an end before the table */
+	open_store(13 << 19); /* here the blocks come to an end before the table */
 	evicts(SPANS_BY_TWO);
 }
 END_TEST
