@@ -162,6 +162,21 @@ check: check-setup
 	+$(if $(e2e-results),$(Q)$(MAKE) --no-print-directory -k -j1 $(e2e-results) || :)
 	$(call sum,$(layers-results) $(editors-results) $(instructions-results) $(unit-results) $(differential-results) $(golden-results) $(valgrind-results) $(asan-results) $(tsan-results) $(stress-results) $(e2e-results))
 
+# ---- coverage ----
+
+# Which lines of grammar, runtime and libjstrace the unit, differential, golden and end-to-end tests run; less than COVERAGE_LEAST % fails. A process that is killed tells nothing. The table, with the lines that were not run: build/coverage/report.txt, and as pages beside it.
+COVERAGE_LEAST ?= 95
+coverage-programs := $(addprefix build/coverage/,$(addprefix tests/,$(unit-names)) tests/differential/differential tests/golden/driver tests/e2e/agent tests/e2e/targets/target tests/e2e/targets/plugin.so)
+.PHONY: coverage
+coverage:
+	@tests/setup.sh coverage
+	+$(Q)$(MAKE) --no-print-directory $(jobs) VARIANT=coverage programs $(coverage-programs)
+	$(Q)find build/coverage -name '*.gcda' -delete
+	+$(Q)$(MAKE) --no-print-directory $(jobs) -k VARIANT=coverage $(call results,build/coverage,$(unit-names) differential/differential) || :
+	@DRIVER=$(abspath build/coverage/tests/golden/driver) tests/tally.sh build/coverage/check/golden.result golden tests/golden/run
+	$(Q)for test in $(e2e-names); do JSTRACE_BUILD=$(abspath build/coverage) tests/tally.sh build/coverage/check/$$test.result $$test tests/$$test.sh; done
+	$(Q)gcovr --root . --filter 'grammar/.*' --filter 'runtime/.*' --filter 'libjstrace/[^/]*' --exclude-throw-branches --gcov-ignore-parse-errors --html-details build/coverage/report.html --txt build/coverage/report.txt --fail-under-line $(COVERAGE_LEAST) --print-summary build/coverage
+
 # ---- golden tests of the compiler ----
 
 $(B)/tests/golden/fmt_check.o: $(B)/grammar/parser.c

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes sure that what a make target needs is there; installs what is missing through apt, and says so.
-#     tests/setup.sh demo|check|bench
+#     tests/setup.sh demo|check|bench|coverage
 # Each need is a test for the thing itself, so that a machine without apt that has it all passes too. When nothing is missing nothing is done and no network is used.
 set -u
 
@@ -48,6 +48,10 @@ need_check() {
 	need nodejs has node
 	need libnode-dev node_headers
 }
+need_coverage() {
+	need_check
+	need gcovr has gcovr
+}
 need_bench() {
 	need_build
 	need gawk has awk
@@ -92,9 +96,9 @@ install() {
 }
 
 case $goal in
-demo | check | bench) ;;
+demo | check | bench | coverage) ;;
 *)
-	echo "usage: tests/setup.sh demo|check|bench" >&2
+	echo "usage: tests/setup.sh demo|check|bench|coverage" >&2
 	exit 2
 	;;
 esac
