@@ -40,19 +40,19 @@ static bool verify_header(const struct jst_verifier *verifier, const void *data,
 {
 	const struct jst_program *program = data;
 
-	if ((uintptr_t)data % 8)
+	if (WRONG((uintptr_t)data % 8))
 		return refuse(verifier, "the program is not aligned to 8 bytes", 0);
-	if (size < sizeof(*program))
+	if (WRONG(size < sizeof(*program)))
 		return refuse(verifier, "# bytes are no program: the header is cut", (int64_t)size);
-	if (size > JST_PROGRAM_MAX_SIZE)
+	if (WRONG(size > JST_PROGRAM_MAX_SIZE))
 		return refuse(verifier, "# bytes are more than a program may have", (int64_t)size);
-	if (program->magic != JST_PROGRAM_MAGIC)
+	if (WRONG(program->magic != JST_PROGRAM_MAGIC))
 		return refuse(verifier, "no program: the magic number is wrong", 0);
-	if (program->version != JST_PROGRAM_VERSION)
+	if (WRONG(program->version != JST_PROGRAM_VERSION))
 		return refuse(verifier, "program format # is not known here", program->version);
-	if (program->size != size)
+	if (WRONG(program->size != size))
 		return refuse(verifier, "the header tells another size, # bytes", program->size);
-	if (program->checksum != jst_program_checksum(program, size))
+	if (WRONG(program->checksum != jst_program_checksum(program, size)))
 		return refuse(verifier, "the checksum is wrong", 0);
 	return true;
 }
@@ -68,20 +68,20 @@ static bool verify_sections(const struct jst_verifier *verifier)
 		const struct jst_section section = program->sections[id];
 		const uint64_t start = (end + 7) & ~7ULL;
 
-		if (section.offset != start)
+		if (WRONG(section.offset != start))
 			return refuse(verifier, "section # does not follow the one before", id);
-		if (section.count > jst_section_info[id].max)
+		if (WRONG(section.count > jst_section_info[id].max))
 			return refuse(verifier, "section # has too many elements", id);
 		for (; end < start && end < program->size; end++) {
-			if (bytes[end])
+			if (WRONG(bytes[end]))
 				return refuse(verifier, "the gap before section # is not zero", id);
 		}
 		end = start + (uint64_t)section.count * jst_section_info[id].size;
-		if (end > program->size)
+		if (WRONG(end > program->size))
 			return refuse(verifier, "section # ends beyond the program", id);
 	}
 	_Static_assert(sizeof(struct jst_insn) % 8 == 0, "there is no gap after the last section");
-	if (program->size != end)
+	if (WRONG(program->size != end))
 		return refuse(verifier, "# bytes follow the last section", (int64_t)(program->size - end));
 	return true;
 }
@@ -95,7 +95,7 @@ static bool verify_flags(const struct jst_verifier *verifier)
 
 	for (uint32_t i = 0; i < count; i++)
 		flags |= jst_program_insn_flags(program, &code[i]);
-	if (program->flags != flags)
+	if (WRONG(program->flags != flags))
 		return refuse(verifier, "the flags do not agree with the code, which has #", flags);
 	return true;
 }

@@ -69,13 +69,13 @@ static void join(struct walk *walk, uint32_t target, const uint64_t *state)
 
 static bool check_written(const struct walk *walk, uint32_t i, const uint8_t *kinds, unsigned reg)
 {
-	return kinds[reg] & UNSET ? refuse(walk, i, "register # may be read before it is written", reg) : true;
+	return WRONG(kinds[reg] & UNSET) ? refuse(walk, i, "register # may be read before it is written", reg) : true;
 }
 
 /* As nearly every instruction reads: no stack. */
 static bool check_read(const struct walk *walk, uint32_t i, const uint8_t *kinds, unsigned reg)
 {
-	if (kinds[reg] & STACK)
+	if (WRONG(kinds[reg] & STACK))
 		return refuse(walk, i, "register # may hold a stack, which is only moved, a key of an aggregation or sent", reg);
 	return check_written(walk, i, kinds, reg);
 }
@@ -89,20 +89,20 @@ static bool check_reads(const struct walk *walk, uint32_t i, const uint8_t *kind
 
 	switch (jst_opcode_info[insn->op].shape) {
 	case JST_OPERANDS_AB:
-		return insn->op == JST_OP_MOVE ? check_written(walk, i, kinds, insn->b) : check_read(walk, i, kinds, insn->b);
+		return insn->op == JST_OP_MOVE ? HOLDS(check_written(walk, i, kinds, insn->b)) : HOLDS(check_read(walk, i, kinds, insn->b));
 	case JST_OPERANDS_ABC:
-		return check_read(walk, i, kinds, insn->b) && check_read(walk, i, kinds, insn->c);
+		return HOLDS(check_read(walk, i, kinds, insn->b)) && HOLDS(check_read(walk, i, kinds, insn->c));
 	case JST_OPERANDS_R:
 	case JST_OPERANDS_RJ:
 	case JST_OPERANDS_AGG_W:
-		return check_read(walk, i, kinds, insn->a);
+		return HOLDS(check_read(walk, i, kinds, insn->a));
 	case JST_OPERANDS_AGG:
-		if (jst_program_takes_value(walk->verifier->program, insn->imm) && !check_read(walk, i, kinds, insn->a))
+		if (jst_program_takes_value(walk->verifier->program, insn->imm) && WRONG(!check_read(walk, i, kinds, insn->a)))
 			return false;
 		carried = aggregations[insn->imm].keys; /* behind them may be an exemplar, which is none */
 		break;
 	case JST_OPERANDS_MAP_R:
-		if (!check_read(walk, i, kinds, insn->a))
+		if (WRONG(!check_read(walk, i, kinds, insn->a)))
 			return false;
 		break;
 	case JST_OPERANDS_MAP_A:
@@ -118,7 +118,7 @@ static bool check_reads(const struct walk *walk, uint32_t i, const uint8_t *kind
 		return true;
 	}
 	for (unsigned k = 0; k < insn->c; k++) {
-		if (!(k < carried ? check_written(walk, i, kinds, insn->b + k) : check_read(walk, i, kinds, insn->b + k)))
+		if (!(k < carried ? HOLDS(check_written(walk, i, kinds, insn->b + k)) : HOLDS(check_read(walk, i, kinds, insn->b + k))))
 			return false;
 	}
 	return true;
@@ -173,12 +173,11 @@ static uint8_t variable_kinds(int32_t variable)
 	return STRING;
 }
 
-/* The kinds that the instruction may write to R[a]; 0 for one that writes nothing. */
-static uint8_t written(const struct walk *walk, const struct jst_insn *insn, const uint8_t *kinds)
+/* The kinds that the instruction may write to R[a], where R[b] and R[c] are of those kinds; 0 for one that writes nothing. */
+static uint8_t written(const struct jst_program *program, const struct jst_insn *insn, uint8_t b, uint8_t c)
 {
-	const struct jst_constant *constants = jst_program_section(walk->verifier->program, JST_SECTION_CONSTANTS);
-	const struct jst_map_decl *maps = jst_program_section(walk->verifier->program, JST_SECTION_MAPS);
-	const uint8_t b = kinds[insn->b % JST_MAX_REGISTERS], c = kinds[insn->c % JST_MAX_REGISTERS];
+	const struct jst_constant *constants = jst_program_section(program, JST_SECTION_CONSTANTS);
+	const struct jst_map_decl *maps = jst_program_section(program, JST_SECTION_MAPS);
 
 	switch ((enum jst_opcode)insn->op) {
 	case JST_OP_NIL:
@@ -252,15 +251,22 @@ static uint8_t written(const struct walk *walk, const struct jst_insn *insn, con
 	return 0;
 }
 
+#ifdef JST_CHECKED
+unsigned jst_verify_written(const struct jst_program *program, const struct jst_insn *insn, uint32_t b, uint32_t c)
+{
+	return written(program, insn, (uint8_t)(NIL << b), (uint8_t)(NIL << c)) / NIL;
+}
+#endif
+
 /* A map declared to hold integers is given nothing else. */
 static bool check_store(const struct walk *walk, uint32_t i, const uint8_t *kinds)
 {
 	const struct jst_insn *insn = &walk->code[i];
 	const struct jst_map_decl *maps = jst_program_section(walk->verifier->program, JST_SECTION_MAPS);
 
-	if (jst_opcode_info[insn->op].shape != JST_OPERANDS_MAP_R || !(maps[insn->imm].flags & JST_MAP_INT) || kinds[insn->a] == INT)
-		return true;
-	return refuse(walk, i, "what is stored into map # may be no integer, as it is declared to hold", insn->imm);
+	const bool wrong = jst_opcode_info[insn->op].shape == JST_OPERANDS_MAP_R && maps[insn->imm].flags & JST_MAP_INT && kinds[insn->a] != INT;
+
+	return HOLDS(!wrong) || refuse(walk, i, "what is stored into map # may be no integer, as it is declared to hold", insn->imm);
 }
 
 /* Runs from a leader to the next leader, jump or end. */
@@ -275,12 +281,12 @@ static bool walk_block(struct walk *walk, uint32_t i)
 		const struct jst_insn *insn = &walk->code[i];
 		const enum jst_shape_id shape = jst_opcode_info[insn->op].shape;
 
-		if (walk->verifier->steps <= 2 * join_steps + 1)
+		if (WRONG(walk->verifier->steps <= 2 * join_steps + 1))
 			return refuse(walk, i, "the program is too tangled to verify", 0);
 		walk->verifier->steps--;
 		if (!check_reads(walk, i, kinds) || !check_store(walk, i, kinds))
 			return false;
-		const uint8_t kind = written(walk, insn, kinds);
+		const uint8_t kind = written(walk->verifier->program, insn, kinds[insn->b % JST_MAX_REGISTERS], kinds[insn->c % JST_MAX_REGISTERS]);
 
 		if (kind)
 			kinds[insn->a] = kind;
@@ -292,7 +298,8 @@ static bool walk_block(struct walk *walk, uint32_t i)
 		}
 		if (insn->op == JST_OP_JUMP || insn->op == JST_OP_RETURN || insn->op == JST_OP_EXIT)
 			return true;
-		if (++i == walk->clause->insns)
+		i++;
+		if (WRONG(i == walk->clause->insns))
 			return refuse(walk, i - 1, "the code runs off the clause's end", 0);
 		if (walk->marks[i] & LEADER) {
 			walk->verifier->steps -= join_steps;
@@ -317,7 +324,7 @@ bool jst_verify_code(struct jst_verifier *verifier, uint32_t clause_index)
 	const size_t state_bytes = (size_t)walk.stride * clause->insns;
 	uint64_t entry[JST_MAX_REGISTERS / 8];
 
-	if (verifier->scratch_size < state_bytes + clause->insns)
+	if (WRONG(verifier->scratch_size < state_bytes + clause->insns))
 		return jst_verify_refuse(verifier, (int)clause_index, -1, "there is not enough scratch to verify a clause of # instructions", clause->insns);
 	walk.marks = (uint8_t *)verifier->scratch + state_bytes;
 	memset(walk.marks, 0, clause->insns);

@@ -21,7 +21,7 @@ static bool is_string(const struct jst_verifier *verifier, uint64_t offset, uint
 	const char *strings = jst_program_section(verifier->program, JST_SECTION_STRINGS);
 	const uint32_t count = count_of(verifier, JST_SECTION_STRINGS);
 
-	return offset < count && length < count - offset && strings[offset + length] == '\0';
+	return HOLDS(offset < count) && HOLDS(length < count - offset) && HOLDS(strings[offset + length] == '\0');
 }
 
 static bool verify_constants(const struct jst_verifier *verifier)
@@ -31,13 +31,13 @@ static bool verify_constants(const struct jst_verifier *verifier)
 	for (uint32_t i = 0; i < count_of(verifier, JST_SECTION_CONSTANTS); i++) {
 		const struct jst_constant *constant = &constants[i];
 
-		if (constant->kind > JST_STRING)
+		if (WRONG(constant->kind > JST_STRING))
 			return refuse(verifier, "constant # has an unknown kind", i);
-		if (constant->kind == JST_STRING && !is_string(verifier, constant->bits, constant->length))
+		if (WRONG(constant->kind == JST_STRING && !is_string(verifier, constant->bits, constant->length)))
 			return refuse(verifier, "constant # is no string of the strings section", i);
-		if (constant->kind != JST_STRING && constant->length)
+		if (WRONG(constant->kind != JST_STRING && constant->length))
 			return refuse(verifier, "constant # has a length and is no string", i);
-		if (constant->kind == JST_NIL && constant->bits)
+		if (WRONG(constant->kind == JST_NIL && constant->bits))
 			return refuse(verifier, "constant # is nil and has a value", i);
 	}
 	return true;
@@ -48,7 +48,7 @@ static bool verify_fields(const struct jst_verifier *verifier)
 	const struct jst_string_ref *fields = jst_program_section(verifier->program, JST_SECTION_FIELDS);
 
 	for (uint32_t i = 0; i < count_of(verifier, JST_SECTION_FIELDS); i++) {
-		if (!is_string(verifier, fields[i].offset, fields[i].length))
+		if (WRONG(!is_string(verifier, fields[i].offset, fields[i].length)))
 			return refuse(verifier, "field # has no name in the strings section", i);
 	}
 	return true;
@@ -59,13 +59,13 @@ static bool verify_maps(const struct jst_verifier *verifier)
 	const struct jst_map_decl *maps = jst_program_section(verifier->program, JST_SECTION_MAPS);
 
 	for (uint32_t i = 0; i < count_of(verifier, JST_SECTION_MAPS); i++) {
-		if (maps[i].flags & ~(uint32_t)(JST_MAP_INT | JST_MAP_SPAN))
+		if (WRONG(maps[i].flags & ~(uint32_t)(JST_MAP_INT | JST_MAP_SPAN)))
 			return refuse(verifier, "map # has unknown flags", i);
-		if ((maps[i].flags & JST_MAP_SPAN) && !(maps[i].flags & JST_MAP_INT))
+		if (WRONG((maps[i].flags & JST_MAP_SPAN) && !(maps[i].flags & JST_MAP_INT)))
 			return refuse(verifier, "map # is a span table and not declared to hold integers", i);
-		if (maps[i].keys > JST_MAX_KEYS)
+		if (WRONG(maps[i].keys > JST_MAX_KEYS))
 			return refuse(verifier, "map # has too many keys", i);
-		if ((maps[i].flags & JST_MAP_SPAN) && maps[i].keys == 0)
+		if (WRONG((maps[i].flags & JST_MAP_SPAN) && maps[i].keys == 0))
 			return refuse(verifier, "map # is a span table without a key", i);
 	}
 	return true;
@@ -75,28 +75,28 @@ static bool verify_aggregation(const struct jst_verifier *verifier, const struct
 {
 	const int64_t *parameters = decl->parameters;
 
-	if (decl->function >= JST_AGGREGATIONS)
+	if (WRONG(decl->function >= JST_AGGREGATIONS))
 		return refuse(verifier, "aggregation # has an unknown function", i);
-	if (decl->keys > JST_MAX_KEYS)
+	if (WRONG(decl->keys > JST_MAX_KEYS))
 		return refuse(verifier, "aggregation # has too many keys", i);
-	if (decl->reserved)
+	if (WRONG(decl->reserved))
 		return refuse(verifier, "aggregation # has reserved bits set", i);
 	if (decl->function == JST_AGGREGATION_LHIST) {
 		const int64_t low = parameters[0], high = parameters[1], step = parameters[2];
 
-		if (low >= high || step <= 0)
+		if (WRONG(low >= high) || WRONG(step <= 0))
 			return refuse(verifier, "aggregation # has no steps", i);
-		if (((uint64_t)high - (uint64_t)low - 1) / (uint64_t)step + 1 > JST_MAX_LHIST_STEPS)
+		if (WRONG(((uint64_t)high - (uint64_t)low - 1) / (uint64_t)step + 1 > JST_MAX_LHIST_STEPS))
 			return refuse(verifier, "aggregation # has too many steps", i);
 		return true;
 	}
 	if (decl->function == JST_AGGREGATION_HIST || decl->function == JST_AGGREGATION_QUANTILES) {
-		if (parameters[0] < 0 || parameters[0] > JST_MAX_HIST_BITS)
+		if (WRONG(parameters[0] < 0) || WRONG(parameters[0] > JST_MAX_HIST_BITS))
 			return refuse(verifier, "aggregation # has too many buckets", i);
-	} else if (parameters[0]) {
+	} else if (WRONG(parameters[0])) {
 		return refuse(verifier, "aggregation # has parameters that its function does not take", i);
 	}
-	if ((parameters[1] && !(decl->function == JST_AGGREGATION_HIST && parameters[1] == 1)) || parameters[2])
+	if (WRONG(parameters[1] && !(decl->function == JST_AGGREGATION_HIST && parameters[1] == 1)) || WRONG(parameters[2]))
 		return refuse(verifier, "aggregation # has parameters that its function does not take", i);
 	return true;
 }
@@ -126,20 +126,20 @@ static bool verify_patterns(const struct jst_verifier *verifier)
 	uint32_t globs = 0; /* at most JST_MAX_PATTERNS times JST_MAX_PATTERN */
 
 	for (uint32_t i = 0; i < count_of(verifier, JST_SECTION_PATTERNS); i++) {
-		if (!is_string(verifier, patterns[i].text.offset, patterns[i].text.length))
+		if (WRONG(!is_string(verifier, patterns[i].text.offset, patterns[i].text.length)))
 			return refuse(verifier, "pattern # has no text in the strings section", i);
-		if (patterns[i].text.length == 0 || patterns[i].text.length > JST_MAX_PATTERN)
+		if (WRONG(patterns[i].text.length == 0) || WRONG(patterns[i].text.length > JST_MAX_PATTERN))
 			return refuse(verifier, "pattern # is empty or too long", i);
-		if (patterns[i].flags & ~(uint32_t)JST_PATTERN_GLOB)
+		if (WRONG(patterns[i].flags & ~(uint32_t)JST_PATTERN_GLOB))
 			return refuse(verifier, "pattern # has unknown flags", i);
-		if (patterns[i].reserved)
+		if (WRONG(patterns[i].reserved))
 			return refuse(verifier, "pattern # has reserved bits set", i);
 		const struct jst_string text = jst_program_string(verifier->program, patterns[i].text);
 
-		if ((patterns[i].flags & JST_PATTERN_GLOB) && !glob_is_whole(text.bytes, text.bytes + text.length))
+		if (WRONG((patterns[i].flags & JST_PATTERN_GLOB) && !glob_is_whole(text.bytes, text.bytes + text.length)))
 			return refuse(verifier, "pattern # has a [ without a ]", i);
 		globs += patterns[i].flags & JST_PATTERN_GLOB ? text.length : 0;
-		if (globs > JST_MAX_GLOBS)
+		if (WRONG(globs > JST_MAX_GLOBS))
 			return refuse(verifier, "the globs up to pattern # take too long to match", i);
 	}
 	return true;
@@ -150,9 +150,9 @@ static bool verify_records(const struct jst_verifier *verifier)
 	const struct jst_record_decl *records = jst_program_section(verifier->program, JST_SECTION_RECORDS);
 
 	for (uint32_t i = 0; i < count_of(verifier, JST_SECTION_RECORDS); i++) {
-		if (records[i].values > JST_MAX_ARGUMENTS)
+		if (WRONG(records[i].values > JST_MAX_ARGUMENTS))
 			return refuse(verifier, "record # has too many values", i);
-		if (records[i].reserved)
+		if (WRONG(records[i].reserved))
 			return refuse(verifier, "record # has reserved bits set", i);
 	}
 	return true;
@@ -165,14 +165,14 @@ static bool verify_initials(const struct jst_verifier *verifier)
 	const struct jst_map_decl *maps = jst_program_section(verifier->program, JST_SECTION_MAPS);
 
 	for (uint32_t i = 0; i < count_of(verifier, JST_SECTION_INITIALS); i++) {
-		if (initials[i].map >= count_of(verifier, JST_SECTION_MAPS))
+		if (WRONG(initials[i].map >= count_of(verifier, JST_SECTION_MAPS)))
 			return refuse(verifier, "initial value # has no map", i);
 		const struct jst_map_decl *map = &maps[initials[i].map];
 		const uint64_t value = (uint64_t)initials[i].first_constant + map->keys;
 
-		if (value >= count_of(verifier, JST_SECTION_CONSTANTS))
+		if (WRONG(value >= count_of(verifier, JST_SECTION_CONSTANTS)))
 			return refuse(verifier, "initial value # has no constants", i);
-		if ((map->flags & JST_MAP_INT) && constants[value].kind != JST_INT)
+		if (WRONG((map->flags & JST_MAP_INT) && constants[value].kind != JST_INT))
 			return refuse(verifier, "initial value # is no integer, as its map holds", i);
 	}
 	return true;
@@ -185,22 +185,22 @@ static bool verify_clauses(const struct jst_verifier *verifier)
 	uint64_t patterns = 0, insns = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
-		if (clauses[i].first_pattern != patterns || clauses[i].first_insn != insns)
+		if (WRONG(clauses[i].first_pattern != patterns) || WRONG(clauses[i].first_insn != insns))
 			return jst_verify_refuse(verifier, (int)i, -1, "the clause does not begin where the one before ends", 0);
 		patterns += clauses[i].patterns;
 		insns += clauses[i].insns;
-		if (patterns > count_of(verifier, JST_SECTION_PATTERNS))
+		if (WRONG(patterns > count_of(verifier, JST_SECTION_PATTERNS)))
 			return jst_verify_refuse(verifier, (int)i, -1, "the clause's patterns end beyond their section", 0);
-		if (insns > count_of(verifier, JST_SECTION_CODE))
+		if (WRONG(insns > count_of(verifier, JST_SECTION_CODE)))
 			return jst_verify_refuse(verifier, (int)i, -1, "the clause's code ends beyond its section", 0);
-		if (clauses[i].insns == 0 || clauses[i].insns > JST_MAX_INSNS)
+		if (WRONG(clauses[i].insns == 0) || WRONG(clauses[i].insns > JST_MAX_INSNS))
 			return jst_verify_refuse(verifier, (int)i, -1, "a clause cannot have # instructions", clauses[i].insns);
-		if (clauses[i].registers > JST_MAX_REGISTERS)
+		if (WRONG(clauses[i].registers > JST_MAX_REGISTERS))
 			return jst_verify_refuse(verifier, (int)i, -1, "a clause cannot have # registers", clauses[i].registers);
-		if (clauses[i].reserved)
+		if (WRONG(clauses[i].reserved))
 			return jst_verify_refuse(verifier, (int)i, -1, "reserved bits are set", 0);
 	}
-	if (patterns != count_of(verifier, JST_SECTION_PATTERNS) || insns != count_of(verifier, JST_SECTION_CODE))
+	if (WRONG(patterns != count_of(verifier, JST_SECTION_PATTERNS)) || WRONG(insns != count_of(verifier, JST_SECTION_CODE)))
 		return refuse(verifier, "there are patterns or code of no clause", 0);
 	return true;
 }
@@ -245,31 +245,31 @@ static const char *imm_refusal(const struct jst_verifier *verifier, const struct
 
 	switch (shape) {
 	case JST_OPERANDS_AK:
-		return index < count_of(verifier, JST_SECTION_CONSTANTS) ? NULL : "there is no constant #";
+		return HOLDS(index < count_of(verifier, JST_SECTION_CONSTANTS)) ? NULL : "there is no constant #";
 	case JST_OPERANDS_AF:
-		return index < count_of(verifier, JST_SECTION_FIELDS) ? NULL : "there is no field #";
+		return HOLDS(index < count_of(verifier, JST_SECTION_FIELDS)) ? NULL : "there is no field #";
 	case JST_OPERANDS_AV:
-		return index < JST_VARIABLES ? NULL : "there is no builtin variable #";
+		return HOLDS(index < JST_VARIABLES) ? NULL : "there is no builtin variable #";
 	case JST_OPERANDS_J:
 	case JST_OPERANDS_RJ:
-		return index < clause->insns ? NULL : "the jump to # leaves the clause";
+		return HOLDS(index < clause->insns) ? NULL : "the jump to # leaves the clause";
 	case JST_OPERANDS_MAP_A:
 	case JST_OPERANDS_MAP_R:
 	case JST_OPERANDS_MAP:
-		return index < count_of(verifier, JST_SECTION_MAPS) ? NULL : "there is no map #";
+		return HOLDS(index < count_of(verifier, JST_SECTION_MAPS)) ? NULL : "there is no map #";
 	case JST_OPERANDS_AGG_Q:
-		if (index < count_of(verifier, JST_SECTION_AGGREGATIONS))
-			return jst_program_has_quantiles(verifier->program, imm) ? NULL : "aggregation # has no quantiles";
-		return "there is no aggregation #";
+		if (WRONG(index >= count_of(verifier, JST_SECTION_AGGREGATIONS)))
+			return "there is no aggregation #";
+		return HOLDS(jst_program_has_quantiles(verifier->program, imm)) ? NULL : "aggregation # has no quantiles";
 	case JST_OPERANDS_AGG:
 	case JST_OPERANDS_AGG_A:
 	case JST_OPERANDS_AGG_N:
 	case JST_OPERANDS_AGG_W:
-		return index < count_of(verifier, JST_SECTION_AGGREGATIONS) ? NULL : "there is no aggregation #";
+		return HOLDS(index < count_of(verifier, JST_SECTION_AGGREGATIONS)) ? NULL : "there is no aggregation #";
 	case JST_OPERANDS_RECORD:
-		return index < count_of(verifier, JST_SECTION_RECORDS) ? NULL : "there is no record #";
+		return HOLDS(index < count_of(verifier, JST_SECTION_RECORDS)) ? NULL : "there is no record #";
 	case JST_OPERANDS_CALL:
-		return index < JST_FUNCTIONS ? NULL : "there is no function #";
+		return HOLDS(index < JST_FUNCTIONS) ? NULL : "there is no function #";
 	default:
 		return NULL;
 	}
@@ -295,20 +295,20 @@ static bool count_agrees(const struct jst_verifier *verifier, const struct jst_i
 	case JST_OPERANDS_MAP_A:
 	case JST_OPERANDS_MAP_R:
 	case JST_OPERANDS_MAP:
-		return insn->c == maps[insn->imm].keys;
+		return HOLDS(insn->c == maps[insn->imm].keys);
 	case JST_OPERANDS_AGG:
-		return insn->c == aggregations[insn->imm].keys + jst_aggregation_has_exemplars(&aggregations[insn->imm]);
+		return HOLDS(insn->c == aggregations[insn->imm].keys + jst_aggregation_has_exemplars(&aggregations[insn->imm]));
 	case JST_OPERANDS_AGG_A:
 	case JST_OPERANDS_AGG_W:
-		return insn->c == aggregations[insn->imm].keys;
+		return HOLDS(insn->c == aggregations[insn->imm].keys);
 	case JST_OPERANDS_AGG_Q:
-		return insn->c == aggregations[insn->imm].keys + 1;
+		return HOLDS(insn->c == aggregations[insn->imm].keys + 1);
 	case JST_OPERANDS_RECORD:
-		return insn->c == records[insn->imm].values;
+		return HOLDS(insn->c == records[insn->imm].values);
 	case JST_OPERANDS_CALL: {
 		const int max = arguments[insn->imm].max;
 
-		return insn->c >= arguments[insn->imm].min && insn->c <= (max < 0 ? JST_MAX_ARGUMENTS : max);
+		return HOLDS(insn->c >= arguments[insn->imm].min) && HOLDS(insn->c <= (max < 0 ? JST_MAX_ARGUMENTS : max));
 	}
 	default:
 		return true;
@@ -317,26 +317,26 @@ static bool count_agrees(const struct jst_verifier *verifier, const struct jst_i
 
 static bool verify_insn(const struct jst_verifier *verifier, uint32_t c, const struct jst_clause_decl *clause, uint32_t i, const struct jst_insn *insn)
 {
-	if (insn->op >= JST_OPCODES)
+	if (WRONG(insn->op >= JST_OPCODES))
 		return jst_verify_refuse(verifier, (int)c, (int)i, "there is no opcode #", insn->op);
 
 	const enum jst_shape_id shape = jst_opcode_info[insn->op].shape;
 	const unsigned uses = shape_uses[shape];
 
-	if ((!(uses & USES_A) && insn->a) || (!(uses & (USES_B | USES_RANGE)) && insn->b) || (!(uses & (USES_C | USES_RANGE)) && insn->c) || (!(uses & USES_IMM) && insn->imm))
+	if (WRONG(!(uses & USES_A) && insn->a) || WRONG((!(uses & (USES_B | USES_RANGE)) && insn->b)) || WRONG((!(uses & (USES_C | USES_RANGE)) && insn->c)) || WRONG(!(uses & USES_IMM) && insn->imm))
 		return jst_verify_refuse(verifier, (int)c, (int)i, "an operand that the instruction does not have is not zero", 0);
 	const char *reason = imm_refusal(verifier, clause, shape, insn->imm);
 
 	if (reason)
 		return jst_verify_refuse(verifier, (int)c, (int)i, reason, insn->imm);
 	/* An aggregation that takes no value leaves a alone. */
-	if ((uses & USES_A) && insn->a >= clause->registers && !(shape == JST_OPERANDS_AGG && insn->a == 0 && !jst_program_takes_value(verifier->program, insn->imm)))
+	if (WRONG(uses & USES_A) && insn->a >= clause->registers && !(shape == JST_OPERANDS_AGG && insn->a == 0 && !jst_program_takes_value(verifier->program, insn->imm)))
 		return jst_verify_refuse(verifier, (int)c, (int)i, "the clause has no register #", insn->a);
-	if ((uses & USES_B) && insn->b >= clause->registers)
+	if (WRONG((uses & USES_B) && insn->b >= clause->registers))
 		return jst_verify_refuse(verifier, (int)c, (int)i, "the clause has no register #", insn->b);
-	if ((uses & USES_C) && insn->c >= clause->registers)
+	if (WRONG((uses & USES_C) && insn->c >= clause->registers))
 		return jst_verify_refuse(verifier, (int)c, (int)i, "the clause has no register #", insn->c);
-	if ((uses & USES_RANGE) && (uint32_t)insn->b + insn->c > clause->registers)
+	if (WRONG((uses & USES_RANGE) && (uint32_t)insn->b + insn->c > clause->registers))
 		return jst_verify_refuse(verifier, (int)c, (int)i, "the operands end at register #, which the clause does not have", insn->b + insn->c - 1);
 	if (!count_agrees(verifier, insn))
 		return jst_verify_refuse(verifier, (int)c, (int)i, "# keys or arguments are not what the declaration says", insn->c);

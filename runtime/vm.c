@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "checked.h"
 #include "clock.h"
 #include "operators.h"
 #include "quick.h"
@@ -59,10 +60,15 @@ static __attribute__((noinline, cold)) void ask_exit(const struct jst_run *run, 
 #define B R[insn->b]
 #define C R[insn->c]
 #define INTS_BC (likely(((B.kind ^ JST_INT) | (C.kind ^ JST_INT)) == 0))
-#define NEXT              \
-	do {              \
-		insn++;   \
-		goto *handlers[insn->op]; \
+#define GO                                                      \
+	do {                                                    \
+		jst_checked_step(run, plan, insn, remaining);   \
+		goto *handlers[insn->op];                       \
+	} while (0)
+#define NEXT            \
+	do {            \
+		insn++; \
+		GO;     \
 	} while (0)
 /* A comparison of an integer field with a constant, and the jump that goes by it. */
 #define TEST(operator)                                              \
@@ -111,7 +117,8 @@ start:
 	run->speculates = 0;
 	if (unlikely(remaining < 0))
 		goto spent;
-	goto *handlers[insn->op];
+	jst_checked_begin(run, plan);
+	GO;
 
 op_NIL:
 	A = jst_value_nil();
@@ -256,7 +263,7 @@ jump: {
 			goto spent;
 	}
 	insn = target;
-	goto *handlers[insn->op];
+	GO;
 }
 op_JTRUE:
 	if (A.kind == JST_INT ? A.i != 0 : jst_value_true(&A))

@@ -19,6 +19,16 @@ struct jst_run_cell {
 };
 enum { JST_RUN_CELLS = 64, JST_RUN_TEXTS = 512 };
 
+#ifdef JST_CHECKED
+/* What checked.c remembers of the clause that runs. */
+struct jst_checked {
+	const struct jst_insn *last; /* the instruction that ran last, if it is a plain one */
+	uint32_t b, c;               /* kinds of its R[b] and R[c] before */
+	uint32_t registers;          /* of the clause */
+	bool plain;                  /* the code is the program's own */
+};
+#endif
+
 /* All that the runs of a session on one thread need: at the beginning of the thread's work area. */
 struct jst_run {
 	/* the event's: session.c, once an event */
@@ -48,6 +58,9 @@ struct jst_run {
 	struct jst_value *registers;  /* JST_MAX_REGISTERS, and JST_MAX_SITE_FIELDS more for the values of an event */
 	char *scratch;       /* 8-byte aligned; strings made by the run, then as much room again for encoded keys */
 	uint32_t room;       /* bytes for the strings */
+#ifdef JST_CHECKED
+	struct jst_checked checked;
+#endif
 };
 
 /* Bytes, from its beginning, of what is an event's or a clause's. */
