@@ -2,6 +2,7 @@
 #
 #     tests/unit/test_NAME.c      a Check suite; also under ASan+UBSan, TSan and valgrind
 #     tests/differential/         random programs, by the virtual machine and by a reference that walks the tree; also under ASan+UBSan; DIFFERENTIAL='COUNT SEED' asks for others
+#     tests/fuzz/fuzz_NAME.c      a fuzzer: its seeds and its corpus, once each; also under ASan+UBSan. make fuzz looks for more
 #     tests/golden/run            a script and its expected output, one pair a file
 #     tests/e2e/test_NAME.sh      real processes; exit code 77 skips. Those of the addon for Node.js also under ASan+UBSan
 #     tests/stress/stress_NAME.c  a program that tries hard for some seconds and exits 0 or 1; also under ASan+UBSan and TSan
@@ -15,6 +16,7 @@ test-names = $(patsubst tests/%$(3),%,$(wildcard tests/$(1)/$(2)$(3)))
 results = $(patsubst %,$(1)/check/%.result,$(2))
 
 unit-names := $(call test-names,unit,test_*,.c)
+fuzz-names := $(patsubst fuzz/fuzz_%,%,$(call test-names,fuzz,fuzz_*,.c))
 stress-names := $(call test-names,stress,stress_*,.c)
 e2e-names := $(call test-names,e2e,test_*,.sh)
 
@@ -22,8 +24,9 @@ unit-results := $(call results,build,$(unit-names))
 stress-results := $(call results,build,$(stress-names))
 e2e-results := $(call results,build,$(e2e-names))
 differential-results := $(call results,build,differential/differential)
+fuzz-replays := $(call results,build,$(addprefix fuzz/,$(fuzz-names)))
 node-names := e2e/test_node e2e/test_node_churn
-asan-results := $(call results,build/asan,$(unit-names) $(stress-names) differential/differential $(node-names))
+asan-results := $(call results,build/asan,$(unit-names) $(stress-names) differential/differential $(addprefix fuzz/,$(fuzz-names)) $(node-names))
 # These have one thread, and much to do, or many processes, which TSan makes slow.
 tsan-results := $(call results,build/tsan,$(filter-out $(addprefix unit/test_,attach compile match plan),$(unit-names)) $(stress-names))
 # valgrind knows no pidfds, and neither clocks nor threads run under it as they do by themselves; maps under contention would take it minutes.
@@ -40,7 +43,7 @@ instructions-results := build/check/instructions.result
 # libjstrace comes as an archive whose hidden symbols are still there: a test that uses none of it must not become a target by itself.
 test-libraries = $(filter-out $(B)/cli/main.o,$(cli-objects)) $(B)/grammar.a $(B)/tests/libjstrace.a $(B)/runtime.a
 # Quoted includes alone: a header of ours may be called as one of the system's is, check.h.
-test-includes = $(addprefix -iquote ,tests cli grammar $(B)/grammar libjstrace runtime) -DJSTRACE_VERSION='"$(version)"'
+test-includes = $(addprefix -iquote ,tests tests/differential tests/unit cli grammar $(B)/grammar libjstrace runtime) -DJSTRACE_VERSION='"$(version)"'
 unit-tests := $(addprefix $(B)/tests/,$(unit-names))
 stress-tests := $(addprefix $(B)/tests/,$(stress-names))
 
@@ -70,7 +73,7 @@ $(differential-test): $(call objects,tests/differential) $(B)/grammar.a $(B)/run
 $(call objects,tests/differential): $(B)/grammar/parser.c
 
 .PHONY: tests
-tests: $(unit-tests) $(stress-tests) $(differential-test)
+tests: $(unit-tests) $(stress-tests) $(differential-test) $(fuzz-tests)
 
 # ---- running them ----
 
@@ -107,7 +110,7 @@ jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 run = +$(Q)rm -f $(2); $(if $(strip $(2)),$(MAKE) --no-print-directory $(jobs) -k $(if $(1),VARIANT=$(1)) $(2) || :)
 sum = @tests/tally.sh --sum $(1)
 
-.PHONY: check check-setup check-layers check-editors check-instructions check-unit check-differential check-golden check-e2e check-stress check-asan check-tsan check-valgrind
+.PHONY: check check-setup check-layers check-editors check-instructions check-unit check-differential check-fuzz check-golden check-e2e check-stress check-asan check-tsan check-valgrind
 check-setup:
 	@tests/setup.sh check
 
@@ -126,6 +129,9 @@ check-unit: check-setup
 check-differential: check-setup
 	$(call run,,$(differential-results))
 	$(call sum,$(differential-results))
+check-fuzz: check-setup
+	$(call run,,$(fuzz-replays))
+	$(call sum,$(fuzz-replays))
 check-golden: check-setup
 	$(call run,,$(golden-results))
 	$(call sum,$(golden-results))
@@ -154,13 +160,13 @@ run-asan:
 run-tsan:
 	$(call run,tsan,$(tsan-results))
 check: check-setup
-	$(call run,,$(layers-results) $(editors-results) $(instructions-results) $(unit-results) $(differential-results))
+	$(call run,,$(layers-results) $(editors-results) $(instructions-results) $(unit-results) $(differential-results) $(fuzz-replays))
 	$(call run,,$(golden-results))
 	+$(Q)$(MAKE) --no-print-directory $(jobs) run-asan run-tsan run-valgrind
 	$(call run,,$(stress-results))
 	$(Q)rm -f $(e2e-results)
 	+$(if $(e2e-results),$(Q)$(MAKE) --no-print-directory -k -j1 $(e2e-results) || :)
-	$(call sum,$(layers-results) $(editors-results) $(instructions-results) $(unit-results) $(differential-results) $(golden-results) $(valgrind-results) $(asan-results) $(tsan-results) $(stress-results) $(e2e-results))
+	$(call sum,$(layers-results) $(editors-results) $(instructions-results) $(unit-results) $(differential-results) $(fuzz-replays) $(golden-results) $(valgrind-results) $(asan-results) $(tsan-results) $(stress-results) $(e2e-results))
 
 # ---- coverage ----
 
@@ -194,6 +200,7 @@ check-golden-compile: $(B)/tests/golden/driver
 e2e-addon := $(if $(shell command -v $(NODE)),$(node-addon))
 
 include tests/bench/build.mk
+include tests/fuzz/build.mk
 
 # ---- the library in the target, by a CLI written for tests and targets that do as they are told ----
 
