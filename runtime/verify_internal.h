@@ -27,7 +27,7 @@ struct jst_verify_check {
 };
 extern const struct jst_verify_check *jst_verify_skipped; /* NULL: none */
 #define WRONG(condition) \
-	({ static const struct jst_verify_check check_here __attribute__((section("jst_verify_checks"), used)) = { __FILE__, #condition, __LINE__ }; jst_verify_skipped != &check_here && (condition); })
+	({ static const struct jst_verify_check check_here __attribute__((section("jst_verify_checks"), used, aligned(8))) = { __FILE__, #condition, __LINE__ }; jst_verify_skipped != &check_here && (condition); })
 #else
 #define WRONG(condition) (condition)
 #endif

@@ -3,6 +3,7 @@
 #     tests/unit/test_NAME.c      a Check suite; also under ASan+UBSan, TSan and valgrind
 #     tests/differential/         random programs, by the virtual machine and by a reference that walks the tree; also under ASan+UBSan; DIFFERENTIAL='COUNT SEED' asks for others
 #     tests/fuzz/fuzz_NAME.c      a fuzzer: its seeds and its corpus, once each; also under ASan+UBSan. make fuzz looks for more
+#     tests/fuzz/mutate-verifier.sh  whether a test notices each check of the verifier that is left out
 #     tests/golden/run            a script and its expected output, one pair a file
 #     tests/e2e/test_NAME.sh      real processes; exit code 77 skips. Those of the addon for Node.js also under ASan+UBSan
 #     tests/stress/stress_NAME.c  a program that tries hard for some seconds and exits 0 or 1; also under ASan+UBSan and TSan
@@ -73,7 +74,7 @@ $(differential-test): $(call objects,tests/differential) $(B)/grammar.a $(B)/run
 $(call objects,tests/differential): $(B)/grammar/parser.c
 
 .PHONY: tests
-tests: $(unit-tests) $(stress-tests) $(differential-test) $(fuzz-tests)
+tests: $(unit-tests) $(stress-tests) $(differential-test)
 
 # ---- running them ----
 
@@ -160,13 +161,13 @@ run-asan:
 run-tsan:
 	$(call run,tsan,$(tsan-results))
 check: check-setup
-	$(call run,,$(layers-results) $(editors-results) $(instructions-results) $(unit-results) $(differential-results) $(fuzz-replays))
+	$(call run,,$(layers-results) $(editors-results) $(instructions-results) $(unit-results) $(differential-results) $(fuzz-replays) $(mutants-results))
 	$(call run,,$(golden-results))
 	+$(Q)$(MAKE) --no-print-directory $(jobs) run-asan run-tsan run-valgrind
 	$(call run,,$(stress-results))
 	$(Q)rm -f $(e2e-results)
 	+$(if $(e2e-results),$(Q)$(MAKE) --no-print-directory -k -j1 $(e2e-results) || :)
-	$(call sum,$(layers-results) $(editors-results) $(instructions-results) $(unit-results) $(differential-results) $(fuzz-replays) $(golden-results) $(valgrind-results) $(asan-results) $(tsan-results) $(stress-results) $(e2e-results))
+	$(call sum,$(layers-results) $(editors-results) $(instructions-results) $(unit-results) $(differential-results) $(fuzz-replays) $(mutants-results) $(golden-results) $(valgrind-results) $(asan-results) $(tsan-results) $(stress-results) $(e2e-results))
 
 # ---- coverage ----
 

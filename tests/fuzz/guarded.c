@@ -46,8 +46,7 @@ struct side {
 static struct side sides[2];
 static unsigned char *program_end, *words_end, *scratch;
 
-/* size bytes, rounded up to pages, between two that nobody may touch. */
-static unsigned char *guarded(size_t size)
+unsigned char *guarded_memory(size_t size)
 {
 	const size_t inside = (size + PAGE - 1) / PAGE * PAGE;
 	unsigned char *all = mmap(NULL, inside + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -71,15 +70,15 @@ void guarded_begin(void)
 	CPU_ZERO(&cpu);
 	CPU_SET(sched_getcpu(), &cpu);
 	sched_setaffinity(0, sizeof(cpu), &cpu);
-	program_end = guarded(JST_PROGRAM_MAX_SIZE) + JST_PROGRAM_MAX_SIZE;
-	words_end = guarded(PAGE) + PAGE;
-	scratch = guarded(JST_VERIFY_SCRATCH);
+	program_end = guarded_memory(JST_PROGRAM_MAX_SIZE) + JST_PROGRAM_MAX_SIZE;
+	words_end = guarded_memory(PAGE) + PAGE;
+	scratch = guarded_memory(JST_VERIFY_SCRATCH);
 	event_frame = (uintptr_t)&word_of_frame;
 	for (int i = 0; i < 2; i++) {
-		sides[i].base = guarded(MEMORY);
-		sides[i].session.work = guarded(work_size);
+		sides[i].base = guarded_memory(MEMORY);
+		sides[i].session.work = guarded_memory(work_size);
 		for (int p = 0; p < PROBES; p++)
-			sides[i].plans_end[p] = guarded(PLANS) + PLANS;
+			sides[i].plans_end[p] = guarded_memory(PLANS) + PLANS;
 	}
 }
 
@@ -268,8 +267,8 @@ static uint64_t *make_words(uint64_t *state)
 	static unsigned char *text_end, *bytes_end;
 
 	if (!text_end) {
-		text_end = guarded(PAGE) + PAGE;
-		bytes_end = guarded(PAGE) + PAGE;
+		text_end = guarded_memory(PAGE) + PAGE;
+		bytes_end = guarded_memory(PAGE) + PAGE;
 	}
 	memcpy(text_end - length - 1, text, length + 1);
 	for (size_t i = 0; i < odd; i++)

@@ -8,6 +8,9 @@
 
 #include "program.h"
 
+/* Memory of size bytes that ends at a page that nobody may touch; another such page is before it. Never given back. */
+unsigned char *guarded_memory(size_t size);
+
 /* Once, before the rest. */
 void guarded_begin(void);
 

@@ -322,6 +322,7 @@ CHANGE(quantiles_exemplars, AGGREGATION_AT[0].function = JST_AGGREGATION_QUANTIL
 CHANGE(hist_exemplars, AGGREGATION_AT[0].parameters[1] = 1)
 CHANGE(distinct_parameters, AGGREGATION_AT[2].function = JST_AGGREGATION_DISTINCT; AGGREGATION_AT[2].parameters[0] = 1)
 CHANGE(count_parameters, AGGREGATION_AT[2].parameters[0] = 1)
+CHANGE(count_third_parameter, AGGREGATION_AT[2].parameters[2] = 1)
 CHANGE(lhist_empty, AGGREGATION_AT[1].parameters[1] = 0)
 CHANGE(lhist_step, AGGREGATION_AT[1].parameters[2] = 0)
 CHANGE(lhist_many, AGGREGATION_AT[1].parameters[1] = JST_MAX_LHIST_STEPS * 10 + 1)
@@ -345,6 +346,7 @@ CHANGE(clause_empty, CLAUSE[2].insns = 0)
 CHANGE(clause_registers, CLAUSE[0].registers = JST_MAX_REGISTERS + 1)
 CHANGE(clause_reserved, CLAUSE[0].reserved = 1)
 CHANGE(clause_short, CLAUSE[2].insns--)
+CHANGE(clause_without_its_pattern, CLAUSE[2].patterns--)
 
 START_TEST(declarations)
 {
@@ -370,6 +372,7 @@ START_TEST(declarations)
 	expect(hist_exemplars, "what the declaration says");
 	expect(distinct_parameters, "does not take");
 	expect(count_parameters, "does not take");
+	expect(count_third_parameter, "does not take");
 	expect(lhist_empty, "no steps");
 	expect(lhist_step, "no steps");
 	expect(lhist_many, "too many steps");
@@ -393,6 +396,7 @@ START_TEST(declarations)
 	expect(clause_registers, "cannot have 129 registers");
 	expect(clause_reserved, "reserved");
 	expect(clause_short, "of no clause");
+	expect(clause_without_its_pattern, "of no clause");
 }
 END_TEST
 
