@@ -21,8 +21,10 @@ $(addprefix $(B)/tests/fuzz/,$(filter-out $(fuzz-of-programs),$(fuzz-names))): $
 	$(Q)$(CC) -pthread $(sanitize) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(cli-libs) -lrt $(LDLIBS)
 $(call objects,tests/fuzz) $(fuzz-generator): $(B)/grammar/parser.c
 
+# There are many scripts in the tree.
+fuzz-scripts := $(wildcard tests/golden/*.jst examples/*.jst cli/library/*.jst)
 $(B)/check/fuzz/%.result: $(B)/tests/fuzz/% force
-	@$(sanitizer-options) tests/tally.sh $@ '$(variant-name)fuzz/$*' $< $(wildcard tests/fuzz/corpus/$*)
+	@$(sanitizer-options) tests/tally.sh $@ '$(variant-name)fuzz/$*' $< $(wildcard tests/fuzz/corpus/$*) $(if $(filter compile,$*),$(fuzz-scripts))
 
 tests: $(fuzz-tests)
 

@@ -17,9 +17,9 @@
 #include "builder.h"
 #include "fuzz.h"
 #include "gather.h"
-#include "json_check.h"
 #include "open.h"
 #include "plan.h"
+#include "printed.h"
 #include "results.h"
 #include "session.h"
 
@@ -343,20 +343,6 @@ static void read_all(const struct left *left, unsigned how, struct output *outpu
 	results_free(now);
 }
 
-/* A terminal obeys control characters; a script's own texts have none here but line ends and tabs. */
-static void check_text(const char *text, size_t length)
-{
-	for (size_t i = 0; i < length; i++)
-		if (((unsigned char)text[i] < ' ' && text[i] != '\n' && text[i] != '\t') || text[i] == 0x7f)
-			fuzz_fail("byte %zu of what was printed is a control character, %d", i, text[i]);
-}
-
-static void check_json(const char *text, size_t length)
-{
-	if (json_lines(text, length) < 0)
-		fuzz_fail("this is no JSON: %.2000s", text);
-}
-
 void fuzz_one(const uint8_t *bytes, size_t size)
 {
 	struct fuzz_input input = { bytes, size };
@@ -394,10 +380,7 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 	}
 	*(target.malformed || target.view->malformed ? &read_badly : &read_well) += 1;
 	fclose(output.file);
-	if (how & HOW_JSON)
-		check_json(text, length);
-	else
-		check_text(text, length);
+	printed_check(text, length, how & HOW_JSON);
 	free(text);
 }
 

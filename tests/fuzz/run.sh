@@ -29,6 +29,7 @@ sources() {
 	program | mutate) echo runtime/verify.c runtime/verify_structure.c runtime/verify_code.c runtime/vm.c runtime/plan.c runtime/run.c runtime/builtin*.c runtime/operators.c runtime/map*.c runtime/cell.c runtime/aggregation*.c runtime/key.c runtime/ring.c runtime/speculation.c ;;
 	talk) echo libjstrace/talk.c libjstrace/serve.c libjstrace/install.c libjstrace/flip.c ;;
 	memory) echo cli/gather.c cli/reader.c cli/results.c cli/open.c cli/record.c runtime/result*.c runtime/ring.c runtime/map_view.c ;;
+	record) echo cli/record.c cli/format.c cli/line.h cli/text.c runtime/key.c runtime/probe.c ;;
 	answers) echo cli/wire_client.c cli/attach.c cli/target.c ;;
 	esac
 }
@@ -53,6 +54,7 @@ for name; do
 		found=1
 		continue
 	}
+	[ "$name" != compile ] || cp tests/golden/*.jst examples/*.jst cli/library/*.jst "$folder/seeds"
 	before=$(find "$folder" -maxdepth 1 -name '*-*' -type f | sort)
 	LLVM_PROFILE_FILE=$folder/profile.raw ASAN_OPTIONS=detect_stack_use_after_return=1:abort_on_error=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
 		nice "$program" -max_total_time="$seconds" -max_len="$(most "$name")" -timeout=20 -rss_limit_mb=3000 -artifact_prefix="$folder/" -print_final_stats=1 -use_value_profile=0 \
