@@ -55,8 +55,33 @@ static void check_program(struct jst_builder *builder, const struct compiled *co
 	free(program);
 }
 
-/* Laid out twice it is as laid out once. */
-static void check_layout(const char *text, size_t length, const struct compile_options *options)
+/* The script as it is laid out makes the same programs. */
+static void check_same(struct jst_builder *meant, struct jst_builder *made, const char *text)
+{
+	const char *limit;
+	struct jst_program *a = jst_builder_finish(meant, &limit), *b = jst_builder_finish(made, &limit);
+
+	if (!a != !b || (a && (a->size != b->size || memcmp(a, b, a->size))))
+		fuzz_fail("laid out, the script makes another program:\n%s", text);
+	free(a);
+	free(b);
+}
+
+static void check_meaning(const struct compiled *meant, const char *text, size_t length, const struct compile_options *options)
+{
+	struct compiled *made = compile(text, length, options);
+
+	if (made->errors) {
+		compiled_report(made, stderr);
+		fuzz_fail("laid out, the script is refused:\n%s", text);
+	}
+	check_same(meant->target, made->target, text);
+	check_same(meant->local, made->local, text);
+	compiled_free(made);
+}
+
+/* Laid out twice it is as laid out once, and means what it meant. */
+static void check_layout(const char *text, size_t length, const struct compile_options *options, const struct compiled *meant)
 {
 	char *once, *twice;
 	size_t once_length, twice_length;
@@ -81,6 +106,8 @@ static void check_layout(const char *text, size_t length, const struct compile_o
 			fuzz_fail("the layout is not stable:\n%s----\n%s", once, twice);
 		compiled_free(compiled);
 		free(twice);
+		if (!meant->errors)
+			check_meaning(meant, once, once_length, options);
 	} else if (once_length) {
 		fuzz_fail("--fmt printed something of a script with errors");
 	}
@@ -117,8 +144,8 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 		check_program(compiled->target, compiled);
 		check_program(compiled->local, compiled);
 	}
+	check_layout(text, size, &options, compiled);
 	compiled_free(compiled);
-	check_layout(text, size, &options);
 	free(text);
 }
 

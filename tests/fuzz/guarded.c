@@ -25,7 +25,7 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-enum { PAGE = 4096, PROBES = 2, FIELDS = 9, WORDS = FIELDS + 1, MEMORY = 10 << 20, STRINGS = 64, RING = 4096, EVENTS = 24, BUDGET = 3000, PLANS = 256 << 10 };
+enum { PAGE = 4096, PROBES = 2, FIELDS = 9, WORDS = FIELDS + 1, MEMORY = 10 << 20, STRINGS = 64, RING = 4096, EVENTS = 24, MANY_EVENTS = 1500, PLANS = 256 << 10 };
 
 static const struct { const char *name; enum jst_field_type type; } fields[FIELDS] = {
 	{ "id", JST_FIELD_INT }, { "status", JST_FIELD_INT }, { "path", JST_FIELD_STRING }, { "ratio", JST_FIELD_DOUBLE }, { "size", JST_FIELD_UINT },
@@ -43,7 +43,10 @@ struct side {
 	unsigned char *base;
 };
 
+/* No clause that is made quick may be longer than the smallest: where its guard does not hold, it is not even looked at. */
+static const uint32_t budgets[] = { 3000, JST_PLAN_COPY, 100, 500 };
 static struct side sides[2];
+static _Atomic uint64_t *tails_end;
 static unsigned char *program_end, *words_end, *scratch;
 
 unsigned char *guarded_memory(size_t size)
@@ -73,6 +76,7 @@ void guarded_begin(void)
 	program_end = guarded_memory(JST_PROGRAM_MAX_SIZE) + JST_PROGRAM_MAX_SIZE;
 	words_end = guarded_memory(PAGE) + PAGE;
 	scratch = guarded_memory(JST_VERIFY_SCRATCH);
+	tails_end = (_Atomic uint64_t *)(void *)(guarded_memory(PAGE) + PAGE);
 	event_frame = (uintptr_t)&word_of_frame;
 	for (int i = 0; i < 2; i++) {
 		sides[i].base = guarded_memory(MEMORY);
@@ -210,7 +214,8 @@ static bool open_side(struct side *side, const struct jst_program *program, uint
 	side->session.work = work;
 	side->session.work_size = jst_session_work_size(STRINGS);
 	side->session.string_size = STRINGS;
-	side->session.budget = BUDGET;
+	side->session.budget = budgets[seed / 16 % 4];
+	side->session.tails = tails_end - 1;
 	side->session.host = program->flags & JST_PROGRAM_READS ? &host : NULL;
 	jst_session_initialise(&side->session);
 	side->runner = (struct jst_runner){ .slot = 0, .tid = 1, .serial = 1, .frame = &event_frame };
@@ -231,9 +236,35 @@ static void set_clock(struct side *side, int64_t ns)
 	atomic_store(&page->index, index);
 }
 
+/* As the agent does it: what was closed is given back, the old bank is closed, the other one written. */
+static void flip(struct side *side)
+{
+	struct jst_memory *memory = &side->session.memory;
+	struct jst_slot *slot = &memory->slots[0];
+	const uint32_t old = atomic_load(&memory->header->generation);
+
+	for (int b = 0; b < JST_BANKS; b++)
+		if (atomic_load(&slot->banks[b].state) == JST_BANK_CLOSED)
+			jst_memory_recycle(memory, &slot->banks[b], old + 1);
+	atomic_store(&memory->header->generation, old + 1);
+	if (atomic_load(&slot->banks[old & 1].generation) == old)
+		atomic_store(&slot->banks[old & 1].state, JST_BANK_CLOSED);
+}
+
+/* What a reader tells of its place in the ring, which need not make sense. */
+static void move_tail(uint64_t *state)
+{
+	const uint64_t n = fuzz_random(state);
+
+	if (n % 8 == 0)
+		atomic_store(tails_end - 1, n);
+	else if (n % 8 < 6)
+		atomic_store(tails_end - 1, atomic_load(tails_end - 1) + n / 8 % 64 * 8);
+}
+
 /* ---- events ---- */
 
-static int64_t any_integer(uint64_t *state)
+static int64_t any_integer(uint64_t *state, bool wide)
 {
 	static const int64_t odd[] = { 0, -1, INT64_MIN, INT64_MAX, 1 << 14, 1 << 20, 200, 404, 500 };
 	const uint64_t n = fuzz_random(state);
@@ -244,7 +275,7 @@ static int64_t any_integer(uint64_t *state)
 		return (int64_t)jst_map_unsalted(0); /* the one that the one-word table cannot hold */
 	if (n % 16 == 2)
 		return (int64_t)n;
-	return (int64_t)(n / 16 % 12);
+	return (int64_t)(n / 16 % (wide ? 4096 : 12));
 }
 
 static double any_double(uint64_t *state)
@@ -259,7 +290,7 @@ static double any_double(uint64_t *state)
 }
 
 /* A text, and bytes without an end, each before the page that nobody may touch; then the words before them. */
-static uint64_t *make_words(uint64_t *state)
+static uint64_t *make_words(uint64_t *state, bool wide)
 {
 	static const char *const texts[] = { "", "/", "/api/users", "12", "0x1f.5", " a b\t", "a/path/that/is/longer/than/what/is/kept/of/a/string/in/this/session/by/far", "\xff\xc0" };
 	const char *text = texts[fuzz_random(state) % 8];
@@ -277,11 +308,11 @@ static uint64_t *make_words(uint64_t *state)
 	uint64_t *words = (uint64_t *)(void *)words_end - WORDS;
 	const double ratio = any_double(state);
 
-	words[0] = (uint64_t)any_integer(state);
-	words[1] = (uint64_t)any_integer(state);
+	words[0] = (uint64_t)any_integer(state, wide);
+	words[1] = (uint64_t)any_integer(state, wide);
 	words[2] = fuzz_random(state) % 8 ? (uint64_t)(uintptr_t)(text_end - length - 1) : 0;
 	memcpy(&words[3], &ratio, sizeof(ratio));
-	words[4] = (uint64_t)any_integer(state);
+	words[4] = (uint64_t)any_integer(state, wide);
 	words[5] = fuzz_random(state) & 1;
 	words[6] = fuzz_random(state);
 	words[7] = (uint64_t)(uintptr_t)(bytes_end - odd);
@@ -328,24 +359,29 @@ static void compare(const struct side *plain, const struct side *quick, const st
 
 bool guarded_run(const struct jst_program *program, uint64_t seed)
 {
+	const bool many = seed % 16 == 15; /* so many keys that tables grow */
 	uint64_t state = fuzz_seed(seed);
 	int64_t now = 1000;
 
 	host.context = (void *)(uintptr_t)program;
+	atomic_store(tails_end - 1, 0);
 	for (int i = 0; i < 2; i++)
 		if (!open_side(&sides[i], program, seed, i == 1))
 			return false;
-	for (unsigned i = 0; i < EVENTS; i++) {
-		const uint64_t *words = make_words(&state);
+	for (unsigned i = 0; i < (many ? MANY_EVENTS : EVENTS); i++) {
+		const uint64_t *words = make_words(&state, many);
 		const unsigned probe = fuzz_random(&state) % PROBES;
 
 		if (i % 3 == 0)
 			now += fuzz_random(&state) % 10 ? (int64_t)(fuzz_random(&state) % 1000000) : -50; /* a clock that goes back must do no harm, either */
+		move_tail(&state);
 		for (int s = 0; s < 2; s++) {
 			struct side *side = &sides[s];
 
 			if (i % 3 == 0)
 				set_clock(side, now);
+			if (i % 7 == 6)
+				flip(side);
 			jst_session_event(&side->session, &side->runner, &side->bindings[probe], words);
 		}
 	}
