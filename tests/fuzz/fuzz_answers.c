@@ -28,7 +28,7 @@ enum { STEPS = 64, MEMORY = 1 << 20, TAILS_SIZE = JST_SLOTS * (int)sizeof(uint64
 
 enum step {
 	STEP_HELLO, STEP_REFUSED, STEP_SITES, STEP_LIST_END, STEP_LOADED, STEP_STARTED, STEP_FLIPPED, STEP_STOPPED, STEP_BYTES, STEP_BODY, STEP_LIE, STEP_LONG, STEP_DESCRIPTOR, STEP_CLOSE, STEP_DIE, STEP_MARKER, STEP_WRITE,
-	STEP_TIME, STEP_START, STEP_LEASE, STEP_FLIP, STEP_RELEASE, STEP_STOP, STEP_READ, STEP_TAKE, STEPS_KNOWN
+	STEP_TIME, STEP_START, STEP_LEASE, STEP_FLIP, STEP_RELEASE, STEP_STOP, STEP_READ, STEP_TAKE, STEP_FORGET, STEPS_KNOWN
 };
 
 /* What a descriptor may lead to. */
@@ -145,7 +145,7 @@ static void attach(enum thing what)
 /* The CLI does what can be done now. */
 static void turn(void)
 {
-	target_step(target, &plan, now, true);
+	target_step(target, &plan, now, true, target->process.pid == dead);
 }
 
 static void send_bytes(const void *bytes, size_t size)
@@ -189,7 +189,7 @@ static void send_plain(enum jst_message_type type, const void *body, uint32_t si
 
 static void send_hello(unsigned odd)
 {
-	struct jst_message_hello hello = { .abi_min = JST_ABI_MIN, .abi_max = JST_ABI_MAX, .pid = odd & 1 ? 1 : INNER_PID, .start_time = odd & 2 ? 1 : INNER_START };
+	struct jst_message_hello hello = { .abi_min = JST_ABI_MIN, .abi_max = odd & 32 ? JST_ABI_SEVERAL : JST_ABI_MAX, .pid = odd & 1 ? 1 : INNER_PID, .start_time = odd & 2 ? 1 : INNER_START };
 
 	if (odd & 4)
 		hello.abi_min = 99;
@@ -377,7 +377,7 @@ static void take_step(struct fuzz_input *input)
 		break;
 	case STEP_TIME:
 		now += (int64_t)fuzz_number(input, 2) * TIMES_MS;
-		target_step(target, &plan, now, false);
+		target_step(target, &plan, now, false, false);
 		break;
 	case STEP_START:
 		target_start(target, now);
@@ -400,6 +400,9 @@ static void take_step(struct fuzz_input *input)
 	case STEP_TAKE:
 		take_requests();
 		break;
+	case STEP_FORGET:
+		target_forget_sites(target);
+		break;
 	case STEPS_KNOWN:
 		break;
 	}
@@ -417,7 +420,7 @@ static void open_target(unsigned how)
 	if (process.pidfd < 0 || process.marker == MAP_FAILED || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair))
 		fuzz_fail("no target");
 	now = 1000 * TIMES_MS;
-	plan = (struct target_plan){ .program = how & 1 ? NULL : program, .memory = how & 2 ? MEMORY / 2 : MEMORY, .budget = 10000, .string_size = 64, .ring_size = RING, .stacks = how & 4 };
+	plan = (struct target_plan){ .program = how & 1 ? NULL : program, .memory = how & 2 ? MEMORY / 2 : MEMORY, .budget = 10000, .string_size = 64, .ring_size = RING, .stacks = how & 4, .measures = how & 16 };
 	target = target_new(&process, how & 8);
 	target_admit(target, now);
 	/* As attach_wake() leaves it. */
@@ -468,16 +471,19 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 void fuzz_seeds(fuzz_take *take, void *context)
 {
 	for (unsigned i = 0; i < 16; i++) {
-		const uint8_t whole[] = { (uint8_t)i, STEP_HELLO, 0, STEP_SITES, 2, 255, 0, 0, 255, 0, 0, 0, 0, 0, 0, STEP_LIST_END, STEP_TAKE, STEP_LOADED, 0, STEP_START, STEP_STARTED, STEP_WRITE, 2, 0, 0, 7, 0, 0, 0, 9, 0, 0, 1, 0, 0, 0,
+		const uint8_t whole[] = { (uint8_t)i, STEP_HELLO, 32, STEP_SITES, 2, 255, 0, 0, 255, 0, 0, 0, 0, 0, 0, STEP_LIST_END, STEP_TAKE, STEP_LOADED, 0, STEP_START, STEP_STARTED, STEP_WRITE, 2, 0, 0, 7, 0, 0, 0, 9, 0, 0, 1, 0, 0, 0,
 			STEP_READ, STEP_LEASE, STEP_FLIP, STEP_FLIPPED, STEP_READ, STEP_RELEASE, STEP_TAKE, STEP_STOP, STEP_STOPPED };
-		const uint8_t odd[] = { (uint8_t)(i & 2), STEP_HELLO, 0, STEP_SITES, 1, (uint8_t)(i * 2), 255, 255, (uint8_t)i, STEP_LIST_END, STEP_DESCRIPTOR, (uint8_t)i, STEP_LOADED, (uint8_t)(i << 2 | 3), (uint8_t)i, (uint8_t)(i / 2), STEP_TIME, (uint8_t)(i * 16), 1, STEP_CLOSE, STEP_TIME, 1, 0 };
-		const uint8_t dying[] = { 0, STEP_HELLO, (uint8_t)(1 << i), STEP_LIST_END, STEP_LOADED, 0, STEP_START, STEP_STARTED, STEP_MARKER, 3, 'a', 'b', 'c', 2, i & 1 ? STEP_DIE : STEP_CLOSE, STEP_TIME, 255, 2, STEP_READ };
+		const uint8_t odd[] = { (uint8_t)(i & 2), STEP_HELLO, 32, STEP_SITES, 1, (uint8_t)(i * 2), 255, 255, (uint8_t)i, STEP_LIST_END, STEP_DESCRIPTOR, (uint8_t)i, STEP_LOADED, (uint8_t)(i << 2 | 3), (uint8_t)i, (uint8_t)(i / 2), STEP_TIME, (uint8_t)(i * 16), 1, STEP_CLOSE, STEP_TIME, 1, 0 };
+		const uint8_t aside[] = { (uint8_t)(i & 16), STEP_HELLO, 0, STEP_TAKE, STEP_LOADED, 0, STEP_START, STEP_SITES, 2, 255, 0, 0, 255, 0, 0, 0, 0, 0, 0, STEP_STARTED, STEP_SITES, 1, (uint8_t)(i * 4), 255, 255, 0, STEP_READ, STEP_LIST_END, STEP_STOP, STEP_STOPPED };
+		const uint8_t dying[] = { 0, STEP_HELLO, (uint8_t)(i < 8 ? 0 : 1 << i % 8), STEP_LOADED, 0, STEP_START, STEP_STARTED, STEP_LIST_END, STEP_MARKER, 3, 'a', 'b', 'c', 2, i & 1 ? STEP_DIE : STEP_CLOSE, STEP_TIME, 255, 2, STEP_READ };
 		char name[32];
 
 		snprintf(name, sizeof(name), "whole-%u", i);
 		take(context, name, whole, sizeof(whole));
 		snprintf(name, sizeof(name), "odd-%u", i);
 		take(context, name, odd, sizeof(odd));
+		snprintf(name, sizeof(name), "aside-%u", i);
+		take(context, name, aside, sizeof(aside));
 		snprintf(name, sizeof(name), "dying-%u", i);
 		take(context, name, dying, sizeof(dying));
 	}

@@ -23,7 +23,7 @@
 #include "results.h"
 #include "session.h"
 
-enum { MEMORY = 6 << 20, RING = 4096, STRINGS = 64, SCRIPTS = 64, SLOTS = 3, EVENTS = 60, WRITES = 64, PAGE = 4096, FIELDS = 5 };
+enum { MEMORY = 6 << 20, RING = 16384, RING_FIRST = 4096, STRINGS = 64, SCRIPTS = 64, SLOTS = 3, EVENTS = 60, WRITES = 64, PAGE = 4096, FIELDS = 5 };
 enum { HOW_CONCURRENT = 1, HOW_JSON = 2, HOW_CLOSED = 4, HOW_REST = 8, HOW_DEAD = 16 };
 
 /* What a script's events left. */
@@ -130,7 +130,7 @@ static void wipe(uint64_t used)
 static void make_left(const char *script)
 {
 	const struct compile_options options = { .file = "script" };
-	const struct jst_memory_options memory = { .size = MEMORY, .string_size = STRINGS, .ring_size = RING };
+	const struct jst_memory_options memory = { .size = MEMORY, .string_size = STRINGS, .ring_size = RING, .ring_first = RING_FIRST };
 	struct left *left = &lefts[left_count];
 	struct honest honest = { .session = { .string_size = STRINGS, .budget = 10000, .work_size = jst_session_work_size(STRINGS) } };
 	const char *limit;
@@ -274,8 +274,9 @@ void fuzz_begin(void)
 	target.view = calloc(1, sizeof(*target.view));
 	target.tails = calloc(JST_SLOTS, sizeof(*target.tails));
 	target.read_tails = calloc(JST_SLOTS, sizeof(*target.read_tails));
+	target.read_rings = calloc(JST_SLOTS, sizeof(*target.read_rings));
 	target.broken = calloc(JST_SLOTS, sizeof(*target.broken));
-	if (!target.view || !target.tails || !target.read_tails || !target.broken)
+	if (!target.view || !target.tails || !target.read_tails || !target.read_rings || !target.broken)
 		abort();
 }
 
@@ -286,6 +287,7 @@ static void fresh_target(unsigned how)
 	memset(target.view, 0, sizeof(*target.view));
 	memset((void *)target.tails, 0, JST_SLOTS * sizeof(*target.tails));
 	memset(target.read_tails, 0, JST_SLOTS * sizeof(*target.read_tails));
+	memset(target.read_rings, 0, JST_SLOTS * sizeof(*target.read_rings));
 	memset(target.broken, 0, JST_SLOTS * sizeof(*target.broken));
 	target.view->base = readable;
 	target.view->size = MEMORY;

@@ -32,7 +32,7 @@ enum { PEERS = 3, STEPS = 64, SCRIPTS = 64, TAILS_SIZE = JST_SLOTS * (int)sizeof
 
 enum step {
 	STEP_CONNECT, STEP_HELLO, STEP_LIST, STEP_LOAD, STEP_PROGRAM, STEP_START, STEP_LEASE, STEP_FLIP, STEP_RELEASE, STEP_STOP, STEP_ANSWERS, STEP_FIRE,
-	STEP_BYTES, STEP_BODY, STEP_LIE, STEP_LONG, STEP_DESCRIPTORS, STEP_TAILS, STEP_SHUTDOWN, STEP_CLOSE, STEP_CHANGE, STEP_QUICKLY, STEPS_KNOWN
+	STEP_BYTES, STEP_BODY, STEP_LIE, STEP_LONG, STEP_DESCRIPTORS, STEP_TAILS, STEP_SHUTDOWN, STEP_CLOSE, STEP_CHANGE, STEP_QUICKLY, STEP_MEASURE, STEPS_KNOWN
 };
 
 /* A CLI, and the talk with it where the agent is called without a listener. */
@@ -234,7 +234,7 @@ static void send_plain(struct peer *peer, enum jst_message_type type, const void
 
 static void send_hello(struct peer *peer, uint32_t odd)
 {
-	const struct jst_message_hello hello = { .abi_min = JST_ABI_MIN, .abi_max = odd & 1 ? JST_ABI_MIN : JST_ABI_MAX, .pid = odd & 64 ? 1 : marker.pid, .start_time = odd & 128 ? 1 : marker.start_time };
+	const struct jst_message_hello hello = { .abi_min = JST_ABI_MIN, .abi_max = JST_ABI_MAX - odd % 4, .pid = odd & 64 ? 1 : marker.pid, .start_time = odd & 128 ? 1 : marker.start_time };
 
 	send_plain(peer, JST_MESSAGE_HELLO, &hello, sizeof(hello));
 }
@@ -448,6 +448,9 @@ static void take_step(struct fuzz_input *input)
 		take_answers(peer);
 		send_plain(peer, JST_MESSAGE_START, NULL, 0);
 		break;
+	case STEP_MEASURE:
+		send_plain(peer, JST_MESSAGE_MEASURE, NULL, 0);
+		break;
 	case STEPS_KNOWN:
 		break;
 	}
@@ -510,7 +513,7 @@ void fuzz_seeds(fuzz_take *take, void *context)
 	for (unsigned i = 0; i < program_count; i++) {
 		const uint8_t steps[] = { (uint8_t)(i % 4), STEP_HELLO, 0, STEP_LIST, STEP_ANSWERS, STEP_LOAD, 0, (uint8_t)i, STEP_PROGRAM, 100, 0, STEP_PROGRAM, 0, 0, STEP_ANSWERS, STEP_START, STEP_FIRE, 100, STEP_TAILS,
 			0, 1, 2, 3, 4, 5, 6, 7, 8, 1, 255, 255, 255, 255, 255, 255, 255, 255, STEP_FIRE, 50, STEP_FLIP, STEP_FIRE, 20, STEP_RELEASE, STEP_LEASE, STEP_FLIP, STEP_ANSWERS, STEP_LIST, STEP_STOP, STEP_ANSWERS };
-		const uint8_t two[] = { (uint8_t)(i % 4), STEP_QUICKLY, 0, (uint8_t)i, OTHER + STEP_QUICKLY, 0, (uint8_t)(i + 1), STEP_FIRE, 100, OTHER + STEP_FLIP, STEP_CLOSE, STEP_FIRE, 100, OTHER + STEP_ANSWERS, OTHER + STEP_STOP };
+		const uint8_t two[] = { (uint8_t)(i % 4), STEP_MEASURE, STEP_CONNECT, STEP_HELLO, 0, STEP_MEASURE, STEP_QUICKLY, 0, (uint8_t)i, OTHER + STEP_QUICKLY, 0, (uint8_t)(i + 1), STEP_FIRE, 100, OTHER + STEP_FLIP, STEP_CLOSE, STEP_FIRE, 100, OTHER + STEP_ANSWERS, OTHER + STEP_STOP };
 		const uint8_t refused[] = { (uint8_t)(i % 4), STEP_DESCRIPTORS, 3, STEP_HELLO, (uint8_t)(i % 2), STEP_CHANGE, (uint8_t)(i * 37), 0, (uint8_t)(1 << i % 8), (uint8_t)(i % 2), STEP_LOAD, (uint8_t)(1 << i % 8), (uint8_t)i, 255, 255, 255, 255, 255, STEP_PROGRAM, 0, 0,
 			STEP_ANSWERS, STEP_START, STEP_LONG, (uint8_t)i, STEP_LIE, JST_MESSAGE_LEASE, 1, 0, 0, 0, 4, 1, 2, 3, 4, STEP_BYTES, 4, 1, 2, 3, 4, STEP_SHUTDOWN, (uint8_t)i };
 		char name[32];

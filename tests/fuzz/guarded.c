@@ -25,7 +25,7 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-enum { PAGE = 4096, PROBES = 2, FIELDS = 9, WORDS = FIELDS + 1, MEMORY = 10 << 20, STRINGS = 64, RING = 4096, EVENTS = 24, MANY_EVENTS = 1500, PLANS = 256 << 10 };
+enum { PAGE = 4096, PROBES = 2, FIELDS = 9, WORDS = FIELDS + 1, MEMORY = 10 << 20, STRINGS = 64, RING = 16384, RING_FIRST = 4096, EVENTS = 24, MANY_EVENTS = 1500, PLANS = 256 << 10 };
 
 static const struct { const char *name; enum jst_field_type type; } fields[FIELDS] = {
 	{ "id", JST_FIELD_INT }, { "status", JST_FIELD_INT }, { "path", JST_FIELD_STRING }, { "ratio", JST_FIELD_DOUBLE }, { "size", JST_FIELD_UINT },
@@ -204,7 +204,7 @@ static void wipe(struct side *side)
 
 static bool open_side(struct side *side, const struct jst_program *program, uint64_t seed, bool quick)
 {
-	const struct jst_memory_options options = { .size = MEMORY, .string_size = STRINGS, .ring_size = RING };
+	const struct jst_memory_options options = { .size = MEMORY, .string_size = STRINGS, .ring_size = RING, .ring_first = seed & 1 ? RING_FIRST : 0 };
 	unsigned char *work = side->session.work;
 
 	wipe(side);
