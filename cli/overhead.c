@@ -65,6 +65,11 @@ static bool take(struct target *target, int64_t now, double *share)
 
 	if (cpu < 0)
 		return false;
+	/* A target may offer a memory that ends before its slots do. */
+	if (target->view->size < JST_SLOTS_OFFSET + (uint64_t)count * sizeof(*slots)) {
+		target->malformed = true;
+		return false;
+	}
 	for (uint32_t i = 0; i < count; i++) {
 		events += atomic_load_explicit(&slots[i].cost.events, memory_order_relaxed);
 		timed += atomic_load_explicit(&slots[i].cost.timed, memory_order_relaxed);
