@@ -19,6 +19,7 @@
 #include "fuzz.h"
 #include "gather.h"
 #include "messages.h"
+#include "overhead.h"
 #include "proc.h"
 #include "results.h"
 #include "target.h"
@@ -46,7 +47,8 @@ static struct target *target;
 static struct target_plan plan;
 static int peer;                /* the target's end; -1: closed */
 static int attached[DESCRIPTORS], attached_count;
-static unsigned char *memory;   /* of the memory that was offered last, writable */
+static unsigned char *memory;   /* of the memory that was offered last, writable … */
+static size_t memory_size;      /* … and its size */
 static int64_t now;
 
 static void start_of(const char *name, uint64_t *start, pid_t pid)
@@ -99,8 +101,9 @@ static int memory_of(size_t size, bool sealed, bool keeps)
 		fuzz_fail("no memory");
 	if (keeps) {
 		if (memory)
-			munmap(memory, MEMORY);
-		memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+			munmap(memory, memory_size);
+		memory_size = size;
+		memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	}
 	if (sealed)
 		fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW);
@@ -119,7 +122,7 @@ static int thing(enum thing what)
 	case THING_UNSEALED:
 		return memory_of(MEMORY, false, false);
 	case THING_SHORT:
-		return memory_of(PAGE, true, false);
+		return memory_of(PAGE, true, true);
 	case THING_ZEROS:
 		return open("/dev/zero", O_RDWR | O_CLOEXEC);
 	case THING_PIPE:
@@ -257,6 +260,8 @@ static void read_memory(void)
 	gather_pass(gather, target, &output, &filled);
 	results_print(&output, results, 0, -1, 1);
 	target_exit_code(target);
+	if (plan.measures)
+		overhead_watch(target, OVERHEAD_ALL / 100, now);
 	gather_free(gather);
 	results_free(results);
 	fclose(output.file);
@@ -368,9 +373,9 @@ static void take_step(struct fuzz_input *input)
 		break;
 	}
 	case STEP_WRITE: /* into the memory that was offered */
-		for (int i = 0; i < 8 && memory; i++) {
-			const uint32_t where = (uint32_t)fuzz_number(input, 3) % (MEMORY / 8) * 8;
-			const uint64_t number = fuzz_number(input, 4);
+		if (memory) {
+			const uint32_t where = (uint32_t)fuzz_number(input, 3) % (uint32_t)(memory_size / 8) * 8;
+			const uint64_t number = fuzz_number(input, 8);
 
 			memcpy(memory + where, &number, 8);
 		}
@@ -462,7 +467,7 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 	while (attached_count)
 		close(attached[--attached_count]);
 	if (memory)
-		munmap(memory, MEMORY);
+		munmap(memory, memory_size);
 	memory = NULL;
 	if (free_descriptor() != lowest)
 		fuzz_fail("a descriptor was left open");
@@ -471,13 +476,16 @@ void fuzz_one(const uint8_t *bytes, size_t size)
 void fuzz_seeds(fuzz_take *take, void *context)
 {
 	for (unsigned i = 0; i < 16; i++) {
-		const uint8_t whole[] = { (uint8_t)i, STEP_HELLO, 32, STEP_SITES, 2, 255, 0, 0, 255, 0, 0, 0, 0, 0, 0, STEP_LIST_END, STEP_TAKE, STEP_LOADED, 0, STEP_START, STEP_STARTED, STEP_WRITE, 2, 0, 0, 7, 0, 0, 0, 9, 0, 0, 1, 0, 0, 0,
+		const uint8_t whole[] = { (uint8_t)i, STEP_HELLO, 32, STEP_SITES, 2, 255, 0, 0, 255, 0, 0, 0, 0, 0, 0, STEP_LIST_END, STEP_TAKE, STEP_LOADED, 0, STEP_START, STEP_STARTED, STEP_WRITE, offsetof(struct jst_memory_header, generation) / 8, 0, 0, 3, 0, 0, 0, 9, 0, 0, 0,
 			STEP_READ, STEP_LEASE, STEP_FLIP, STEP_FLIPPED, STEP_READ, STEP_RELEASE, STEP_TAKE, STEP_STOP, STEP_STOPPED };
 		const uint8_t odd[] = { (uint8_t)(i & 2), STEP_HELLO, 32, STEP_SITES, 1, (uint8_t)(i * 2), 255, 255, (uint8_t)i, STEP_LIST_END, STEP_DESCRIPTOR, (uint8_t)i, STEP_LOADED, (uint8_t)(i << 2 | 3), (uint8_t)i, (uint8_t)(i / 2), STEP_TIME, (uint8_t)(i * 16), 1, STEP_CLOSE, STEP_TIME, 1, 0 };
 		const uint8_t aside[] = { (uint8_t)(i & 16), STEP_HELLO, 0, STEP_TAKE, STEP_LOADED, 0, STEP_START, STEP_SITES, 2, 255, 0, 0, 255, 0, 0, 0, 0, 0, 0, STEP_STARTED, STEP_SITES, 1, (uint8_t)(i * 4), 255, 255, 0, STEP_READ, STEP_LIST_END, STEP_STOP, STEP_STOPPED };
 		const uint8_t dying[] = { 0, STEP_HELLO, (uint8_t)(i < 8 ? 0 : 1 << i % 8), STEP_LOADED, 0, STEP_START, STEP_STARTED, STEP_LIST_END, STEP_MARKER, 3, 'a', 'b', 'c', 2, i & 1 ? STEP_DIE : STEP_CLOSE, STEP_TIME, 255, 2, STEP_READ };
+		const uint8_t small[] = { 16, STEP_HELLO, 0, STEP_LOADED, 5, (uint8_t)(i % 2 ? THING_SHORT : THING_MEMORY), 0, (uint8_t)(i % 2 ? 16 : 0), (uint8_t)(i % 2 ? 0 : 16), STEP_START, STEP_STARTED, STEP_WRITE, offsetof(struct jst_memory_header, generation) / 8, 0, 0, 3, 0, 0, 0, 255, 255, 255, 255, STEP_READ, STEP_TIME, 255, 1, STEP_READ };
 		char name[32];
 
+		snprintf(name, sizeof(name), "small-%u", i);
+		take(context, name, small, sizeof(small));
 		snprintf(name, sizeof(name), "whole-%u", i);
 		take(context, name, whole, sizeof(whole));
 		snprintf(name, sizeof(name), "odd-%u", i);

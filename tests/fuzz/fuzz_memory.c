@@ -18,6 +18,7 @@
 #include "fuzz.h"
 #include "gather.h"
 #include "open.h"
+#include "overhead.h"
 #include "plan.h"
 #include "printed.h"
 #include "results.h"
@@ -268,7 +269,7 @@ void fuzz_begin(void)
 	pthread_create(&thread, NULL, write_on, NULL);
 
 	target = (struct target){ .state = TARGET_RUNNING };
-	target.process.pid = 77;
+	target.process.pid = getpid(); /* whose CPU time is looked at */
 	strcpy(target.title, "title");
 	strcpy(target.hostname, "host");
 	target.view = calloc(1, sizeof(*target.view));
@@ -338,6 +339,9 @@ static void read_all(const struct left *left, unsigned how, struct output *outpu
 		opens_print(opens, output, &(struct opens_print){ .sibling = left->compiled->span_tables[i].sibling, .targets = &target, .now = 1 << 30, .top = i % 2 ? 2 : -1, .pids = how & 1 });
 	opens_keep(opens, &target, 1 << 30);
 	target_exit_code(&target);
+	overhead_watch(&target, OVERHEAD_ALL, 5000000000);
+	overhead_watch(&target, OVERHEAD_ALL, 10000000000);
+	overhead_tell(&target);
 	gather_rest(gather, &target, &target, output);
 	opens_free(opens);
 	gather_free(gather);
