@@ -457,6 +457,8 @@ static void say_unstarted(const struct report *report, uint32_t number)
 		for (uint32_t key = 0; key < table->key_count; key++)
 			add_word(&keys, table->keys[key]);
 	}
+	if (!readers.used)
+		return; /* a target may count what it likes: the script has no such span */
 	if (!matched && message_get_level() > MESSAGE_QUIET)
 		return; /* that there is no such probe was said */
 	message_error("%s: %llu had no %s with the same %s (it fired before jstrace attached, or not at all)", readers.text, (unsigned long long)report->unstarted[number], siblings.text,
