@@ -17,15 +17,17 @@
 #include "builder.h"
 #include "fuzz.h"
 #include "gather.h"
+#include "messages.h"
 #include "open.h"
 #include "overhead.h"
 #include "plan.h"
 #include "printed.h"
+#include "report.h"
 #include "results.h"
 #include "session.h"
 
 enum { MEMORY = 6 << 20, RING = 16384, RING_FIRST = 4096, STRINGS = 64, SCRIPTS = 64, SLOTS = 3, EVENTS = 60, WRITES = 64, PAGE = 4096, FIELDS = 5 };
-enum { HOW_CONCURRENT = 1, HOW_JSON = 2, HOW_CLOSED = 4, HOW_REST = 8, HOW_DEAD = 16 };
+enum { HOW_CONCURRENT = 1, HOW_JSON = 2, HOW_CLOSED = 4, HOW_REST = 8, HOW_DEAD = 16, HOW_NAMED = 32, HOW_QUIET = 64 };
 
 /* What a script's events left. */
 struct left {
@@ -285,6 +287,7 @@ static void fresh_target(unsigned how)
 {
 	target.state = how & HOW_DEAD ? TARGET_ENDED : TARGET_RUNNING;
 	target.malformed = false;
+	target.by_name = how & HOW_NAMED;
 	memset(target.view, 0, sizeof(*target.view));
 	memset((void *)target.tails, 0, JST_SLOTS * sizeof(*target.tails));
 	memset(target.read_tails, 0, JST_SLOTS * sizeof(*target.read_tails));
@@ -308,6 +311,42 @@ static void print_results(struct output *output, const struct results *results)
 
 		results_value(results, i, result, 1000000000);
 	}
+}
+
+/* A message is a line that begins as all do, and names whatever it is about. */
+static void check_messages(const char *text, size_t length)
+{
+	printed_check(text, length, false);
+	for (const char *line = text; *line; line = strchr(line, '\n') + 1) {
+		if (strncmp(line, "jstrace: ", 9) || !strchr(line, '\n'))
+			fuzz_fail("this is no message: %s", line);
+		if (strncmp(line, "jstrace: :", 10) == 0)
+			fuzz_fail("a message about nothing: %s", line);
+	}
+}
+
+/* What is said at the end of a run, and of a target's. */
+static void report_all(const struct left *left, unsigned how, struct output *output)
+{
+	struct report *report = report_new(left->compiled);
+	FILE *usual = stderr;
+	char *text;
+	size_t length;
+
+	message_set_level(how & HOW_QUIET ? MESSAGE_QUIET : MESSAGE_NORMAL);
+	stderr = open_memstream(&text, &length);
+	if (!stderr)
+		abort();
+	report_sites(report, &target);
+	report_losses(report, &target);
+	report_unmatched(report);
+	report_process(output, "exit", &target, "ended");
+	report_end(report, output, 1, 1000000000, 0);
+	report_free(report);
+	fclose(stderr);
+	stderr = usual;
+	check_messages(text, length);
+	free(text);
 }
 
 /* Otherwise there is nothing to read them with. */
@@ -343,6 +382,7 @@ static void read_all(const struct left *left, unsigned how, struct output *outpu
 	overhead_watch(&target, OVERHEAD_ALL, 10000000000);
 	overhead_tell(&target);
 	gather_rest(gather, &target, &target, output);
+	report_all(left, how, output);
 	opens_free(opens);
 	gather_free(gather);
 	results_free(totals);
@@ -396,7 +436,7 @@ void fuzz_seeds(fuzz_take *take, void *context)
 
 	for (unsigned i = 0; i < left_count; i++) {
 		for (unsigned how = 0; how < 4; how++) {
-			uint8_t input[2 + 8 * 4] = { (uint8_t)i, (uint8_t)(how | HOW_CLOSED | HOW_REST) };
+			uint8_t input[2 + 8 * 4] = { (uint8_t)i, (uint8_t)(how | HOW_CLOSED | HOW_REST | i % 8 * HOW_DEAD) };
 			char name[32];
 
 			snprintf(name, sizeof(name), "script-%u-%u", i, how);
