@@ -26,9 +26,9 @@ nice make --no-print-directory -j"$(nproc)" VARIANT=fuzz FUZZ="$*" fuzzers | gre
 sources() {
 	case $1 in
 	compile) echo grammar build/fuzz/grammar ;;
-	program | mutate) echo runtime/verify.c runtime/verify_structure.c runtime/verify_code.c runtime/vm.c runtime/plan.c runtime/run.c runtime/builtin*.c runtime/operators.c runtime/map*.c runtime/cell.c runtime/aggregation*.c runtime/key.c runtime/ring.c runtime/speculation.c ;;
-	talk) echo libjstrace/talk.c libjstrace/serve.c libjstrace/install.c libjstrace/flip.c ;;
-	memory) echo cli/gather.c cli/reader.c cli/results.c cli/open.c cli/record.c runtime/result*.c runtime/ring.c runtime/map_view.c ;;
+	program | mutate) echo runtime/verify.c runtime/verify_structure.c runtime/verify_code.c runtime/vm.c runtime/plan.c runtime/run*.c runtime/builtin*.c runtime/operators.c runtime/map*.c runtime/cell.c runtime/aggregation*.c runtime/key.c runtime/ring.c runtime/speculation.c ;;
+	talk) echo libjstrace/talk.c libjstrace/serve.c libjstrace/install.c libjstrace/flip.c libjstrace/leaf.c libjstrace/event.c libjstrace/watch.c ;;
+	memory) echo cli/gather.c cli/reader.c cli/results.c cli/open.c cli/record.c runtime/result*.c runtime/ring.c runtime/map_view.c cli/report.c cli/overhead.c ;;
 	record) echo cli/record.c cli/format.c cli/line.h cli/text.c runtime/key.c runtime/probe.c ;;
 	answers) echo cli/wire_client.c cli/attach.c cli/target.c ;;
 	esac
