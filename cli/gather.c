@@ -100,8 +100,14 @@ static uint32_t read_ring(struct gather *gather, struct target *target, uint32_t
 		tail = reader.tail;
 
 		const jst_ref ring = jst_ring_follow(&reader, latest);
-		const uint32_t room = jst_ring_size(&reader, ring) <= gather->ring_size ? jst_ring_size(&reader, ring) : gather->ring_size;
+		/* Once: it may say something else the next time. */
+		const uint32_t holds = jst_ring_size(&reader, ring), room = holds <= gather->ring_size ? holds : gather->ring_size;
 
+		if (!room) {
+			target->broken[index] = true;
+			target->malformed = true;
+			break;
+		}
 		if (gather->room - gather->used < room)
 			gather->block = message_resize(gather->block, gather->room = gather->room * 2 + room, 1);
 
