@@ -1,11 +1,13 @@
 /*
- * replay [FILE|FOLDER…]: the fuzzer without libFuzzer. Runs each seed and each file once; one that fails ends the process, and its name is the last that was printed.
+ * replay [FILE|FOLDER…]: the fuzzer without libFuzzer. Runs each seed and each file once; one that fails ends the process, which tells its name.
  */
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "fuzz.h"
 
@@ -23,8 +25,6 @@ static void run(void *context, const char *name, const uint8_t *bytes, size_t si
 	if (size)
 		memcpy(copy, bytes, size);
 	snprintf(last, sizeof(last), "%s", name);
-	if (getenv("FUZZ_VERBOSE"))
-		fprintf(stderr, "%s\n", name);
 	fuzz_one(copy, size);
 	free(copy);
 	inputs++;
@@ -77,15 +77,43 @@ static void run_path(const char *path)
 		free(entries);
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+/* However it ends. */
 static void tell(void)
 {
-	if (*last)
-		fprintf(stderr, "the input was %s\n", last);
+	if (*last && (write(2, "the input was ", 14) < 0 || write(2, last, strlen(last)) < 0 || write(2, "\n", 1) < 0))
+		_exit(2);
+}
+
+static void fault(int number)
+{
+	tell();
+	raise(number); /* as it would have ended */
+}
+
+/* A sanitizer has handlers of its own for faults, and tells when it is done. */
+static void tell_at_the_end(void)
+{
+	const struct sigaction action = { .sa_handler = fault, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER) };
+
+	sigaction(SIGABRT, &action, NULL);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	__sanitizer_set_death_callback(tell);
+#else
+	sigaction(SIGSEGV, &action, NULL);
+	sigaction(SIGBUS, &action, NULL);
+	sigaction(SIGILL, &action, NULL);
+	sigaction(SIGFPE, &action, NULL);
+#endif
+	atexit(tell);
 }
 
 int main(int argc, char **argv)
 {
-	atexit(tell);
+	tell_at_the_end();
 	fuzz_begin();
 	fuzz_seeds(run, NULL);
 	for (int i = 1; i < argc; i++)
