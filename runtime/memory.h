@@ -177,8 +177,11 @@ static inline void jst_slot_open(const struct jst_memory *memory, struct jst_slo
 
 	if (atomic_load_explicit(&slot->banks[0].generation, memory_order_relaxed))
 		return;
-	atomic_store_explicit(&slot->banks[generation & 1].generation, generation, memory_order_relaxed);
-	atomic_store_explicit(&slot->banks[~generation & 1].generation, generation + 1, memory_order_relaxed);
+	/* A signal handler may leave this event anywhere: bank 0's generation, which says that the slot is open, comes last, and what the agent may have seen of a slot that was left half open stays. */
+	if (!atomic_load_explicit(&slot->banks[1].generation, memory_order_relaxed))
+		atomic_store_explicit(&slot->banks[1].generation, generation | 1, memory_order_relaxed);
+	atomic_signal_fence(memory_order_seq_cst);
+	atomic_store_explicit(&slot->banks[0].generation, generation + (generation & 1), memory_order_relaxed);
 }
 
 /* The bank that the owner of the slot writes in while the session has that generation: the generation's own, or the other where that one is not ready. Context: probe, owner of the slot, in an event. */

@@ -7,6 +7,7 @@
 #     tests/golden/run            a script and its expected output, one pair a file
 #     tests/e2e/test_NAME.sh      real processes; exit code 77 skips. Those of the addon for Node.js also under ASan+UBSan
 #     tests/stress/stress_NAME.c  a program that tries hard for some seconds and exits 0 or 1; also under ASan+UBSan and TSan
+#     tests/model/NAME.pml        a protocol without a lock, all of whose interleavings spin looks at
 #     tests/layers.sh             who may include and export what
 #     tests/editors.sh            what the files for editors know of the language
 #     tests/bench/instructions.sh how many instructions an event takes
@@ -34,6 +35,7 @@ tsan-results := $(call results,build/tsan,$(filter-out $(addprefix unit/test_,at
 valgrind-names := $(filter-out $(addprefix unit/test_,attach clock find interleaving map site thread),$(unit-names))
 valgrind-results := $(patsubst unit/%,build/check/valgrind/%.result,$(valgrind-names))
 golden-results := $(if $(wildcard tests/golden/run),build/check/golden.result)
+model-results := $(call results,build,$(filter-out model/memory,$(call test-names,model,*,.pml)))
 layers-results := build/check/layers.result
 editors-results := build/check/editors.result
 instructions-results := build/check/instructions.result
@@ -100,6 +102,8 @@ build/asan/check/e2e/%.result: tests/e2e/%.sh force
 	$(Q)$(MAKE) --no-print-directory VARIANT= programs
 	$(Q)$(if $(e2e-addon),$(MAKE) --no-print-directory VARIANT=asan node)
 	@VARIANT=asan tests/tally.sh $@ 'asan e2e/$*' $<
+build/check/model/%.result: tests/model/%.pml force
+	@CC='$(CC)' tests/tally.sh $@ 'model/$*' tests/model/run $*
 build/check/layers.result: programs force
 	@CC='$(CC)' tests/tally.sh $@ layers tests/layers.sh
 build/check/editors.result: force
@@ -111,7 +115,7 @@ jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 run = +$(Q)rm -f $(2); $(if $(strip $(2)),$(MAKE) --no-print-directory $(jobs) -k $(if $(1),VARIANT=$(1)) $(2) || :)
 sum = @tests/tally.sh --sum $(1)
 
-.PHONY: check check-setup check-layers check-editors check-instructions check-unit check-differential check-fuzz check-golden check-e2e check-stress check-asan check-tsan check-valgrind
+.PHONY: check check-setup check-layers check-editors check-instructions check-unit check-differential check-model check-fuzz check-golden check-e2e check-stress check-asan check-tsan check-valgrind
 check-setup:
 	@tests/setup.sh check
 
@@ -124,6 +128,9 @@ check-editors:
 check-instructions: check-setup
 	$(call run,,$(instructions-results))
 	$(call sum,$(instructions-results))
+check-model: check-setup
+	$(call run,,$(model-results))
+	$(call sum,$(model-results))
 check-unit: check-setup
 	$(call run,,$(unit-results))
 	$(call sum,$(unit-results))
@@ -161,13 +168,13 @@ run-asan:
 run-tsan:
 	$(call run,tsan,$(tsan-results))
 check: check-setup
-	$(call run,,$(layers-results) $(editors-results) $(instructions-results) $(unit-results) $(differential-results) $(fuzz-replays) $(mutants-results))
+	$(call run,,$(layers-results) $(editors-results) $(instructions-results) $(model-results) $(unit-results) $(differential-results) $(fuzz-replays) $(mutants-results))
 	$(call run,,$(golden-results))
 	+$(Q)$(MAKE) --no-print-directory $(jobs) run-asan run-tsan run-valgrind
 	$(call run,,$(stress-results))
 	$(Q)rm -f $(e2e-results)
 	+$(if $(e2e-results),$(Q)$(MAKE) --no-print-directory -k -j1 $(e2e-results) || :)
-	$(call sum,$(layers-results) $(editors-results) $(instructions-results) $(unit-results) $(differential-results) $(fuzz-replays) $(mutants-results) $(golden-results) $(valgrind-results) $(asan-results) $(tsan-results) $(stress-results) $(e2e-results))
+	$(call sum,$(layers-results) $(editors-results) $(instructions-results) $(model-results) $(unit-results) $(differential-results) $(fuzz-replays) $(mutants-results) $(golden-results) $(valgrind-results) $(asan-results) $(tsan-results) $(stress-results) $(e2e-results))
 
 # ---- coverage ----
 

@@ -43,6 +43,7 @@ need_check() {
 	need check header check.h
 	need valgrind has valgrind
 	need strace has strace
+	need spin has spin
 	need procps has pgrep
 	need curl has curl
 	need nodejs has node

@@ -123,6 +123,14 @@ START_TEST(a_slot_writes_the_bank_of_the_generation)
 	ck_assert_uint_eq(late->banks[1].generation, 5);
 	jst_slot_open(&store->memory, late);
 	ck_assert_uint_eq(late->banks[1].generation, 5);
+
+	/* Left half open at generation 2, opened at 4: what the agent has seen stays. */
+	struct jst_slot *half = &store->memory.slots[2];
+	half->banks[1].generation = 3;
+	jst_slot_open(&store->memory, half);
+	ck_assert_uint_eq(half->banks[0].generation, 4);
+	ck_assert_uint_eq(half->banks[1].generation, 3);
+	ck_assert_ptr_eq(jst_slot_bank(&store->memory, half), &half->banks[0]);
 	store_free(store);
 }
 END_TEST
