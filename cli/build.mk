@@ -6,7 +6,7 @@ cli-libs := -Wl,--dynamic-list=cli/exported.list -liberty -Wl,--as-needed -lm -l
 
 $(B)/jstrace: $(cli-objects) $(B)/grammar.a $(B)/runtime.a
 	$(say) LD $@
-	$(Q)$(CC) -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(cli-libs) $(LDLIBS)
+	$(Q)$(CC) -pthread $(sanitize) $(CFLAGS) -pie $(link-flags) $(LDFLAGS) -o $@ $^ $(cli-libs) $(LDLIBS)
 
 # What scripts import lies beside the program, as it will where it is installed.
 library := $(patsubst cli/%,$(B)/%,$(wildcard cli/library/*.jst))

@@ -10,7 +10,7 @@ $(B)/grammar/parser.c: grammar/parser.y
 	@mkdir -p $(@D)
 	$(Q)$(BISON) -Werror -Wall -o $@ --defines=$(@:.c=.h) $<
 $(B)/grammar/lexer.o $(B)/grammar/parser.o: $(B)/grammar/%.o: $(B)/grammar/%.c
-	$(call compile,$(includes-grammar) -Wno-conversion -Wno-sign-conversion)
+	$(call compile,-fPIE $(guarded) $(fortified) $(includes-grammar) -Wno-conversion -Wno-sign-conversion)
 $(call objects,grammar): $(B)/grammar/parser.c
 
 $(B)/grammar.a: $(grammar-objects)

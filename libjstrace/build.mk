@@ -6,6 +6,8 @@ libjstrace-objects := $(libjstrace-start) $(filter-out $(libjstrace-start),$(cal
 
 # It must not change a vector register (leaf.c).
 $(B)/libjstrace/leaf.o: CFLAGS += -mgeneral-regs-only
+# Those that talk with a CLI, read files and look through the program's sites, on the agent's thread.
+libjstrace-guarded := flip install marker memfd sample serve stacks talk text
 
 # What an object exports must not depend on which of our objects call each other, so all of them become one whose hidden symbols are local. (The sanitizers' variants keep theirs: a tool reads the names.)
 $(B)/libjstrace/all.o: $(libjstrace-objects) $(B)/runtime.a
@@ -18,7 +20,7 @@ $(B)/libjstrace.a: $(B)/libjstrace/all.o
 # Never unloaded: its thread runs in it.
 $(B)/libjstrace.so: $(libjstrace-objects) $(B)/runtime.a
 	$(say) LD $@
-	$(Q)$(CC) -shared -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -Wl,-soname,libjstrace.so.0 -Wl,-z,nodelete -Wl,-z,now $(if $(VARIANT),,-Wl,-z,defs) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) -shared -pthread $(sanitize) $(CFLAGS) $(link-flags) $(LDFLAGS) -Wl,-soname,libjstrace.so.0 -Wl,-z,nodelete $(if $(VARIANT),,-Wl,-z,defs) -o $@ $^ $(LDLIBS)
 	$(Q)ln -sf $(@F) $@.0
 
 programs: $(B)/libjstrace.a $(B)/libjstrace.so

@@ -9,6 +9,7 @@
 #     tests/stress/stress_NAME.c  a program that tries hard for some seconds and exits 0 or 1; also under ASan+UBSan and TSan
 #     tests/model/NAME.pml        a protocol without a lock, all of whose interleavings spin looks at
 #     tests/layers.sh             who may include and export what
+#     tests/hardening.sh          how what is built is linked and guarded, and what of libc an event may come to
 #     tests/editors.sh            what the files for editors know of the language
 #     tests/bench/instructions.sh how many instructions an event takes
 
@@ -37,6 +38,7 @@ valgrind-results := $(patsubst unit/%,build/check/valgrind/%.result,$(valgrind-n
 golden-results := $(if $(wildcard tests/golden/run),build/check/golden.result)
 model-results := $(call results,build,$(filter-out model/memory,$(call test-names,model,*,.pml)))
 layers-results := build/check/layers.result
+hardening-results := build/check/hardening.result
 editors-results := build/check/editors.result
 instructions-results := build/check/instructions.result
 
@@ -115,13 +117,16 @@ jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 run = +$(Q)rm -f $(2); $(if $(strip $(2)),$(MAKE) --no-print-directory $(jobs) -k $(if $(1),VARIANT=$(1)) $(2) || :)
 sum = @tests/tally.sh --sum $(1)
 
-.PHONY: check check-setup check-layers check-editors check-instructions check-unit check-differential check-model check-fuzz check-golden check-e2e check-stress check-asan check-tsan check-valgrind
+.PHONY: check check-setup check-layers check-editors check-instructions check-unit check-differential check-hardening check-model check-fuzz check-golden check-e2e check-stress check-asan check-tsan check-valgrind
 check-setup:
 	@tests/setup.sh check
 
 check-layers: check-setup
 	$(call run,,$(layers-results))
 	$(call sum,$(layers-results))
+check-hardening: check-setup
+	$(call run,,$(hardening-results))
+	$(call sum,$(hardening-results))
 check-editors:
 	$(call run,,$(editors-results))
 	$(call sum,$(editors-results))
@@ -168,13 +173,13 @@ run-asan:
 run-tsan:
 	$(call run,tsan,$(tsan-results))
 check: check-setup
-	$(call run,,$(layers-results) $(editors-results) $(instructions-results) $(model-results) $(unit-results) $(differential-results) $(fuzz-replays) $(mutants-results))
+	$(call run,,$(layers-results) $(editors-results) $(instructions-results) $(hardening-results) $(model-results) $(unit-results) $(differential-results) $(fuzz-replays) $(mutants-results))
 	$(call run,,$(golden-results))
 	+$(Q)$(MAKE) --no-print-directory $(jobs) run-asan run-tsan run-valgrind
 	$(call run,,$(stress-results))
 	$(Q)rm -f $(e2e-results)
 	+$(if $(e2e-results),$(Q)$(MAKE) --no-print-directory -k -j1 $(e2e-results) || :)
-	$(call sum,$(layers-results) $(editors-results) $(instructions-results) $(model-results) $(unit-results) $(differential-results) $(fuzz-replays) $(mutants-results) $(golden-results) $(valgrind-results) $(asan-results) $(tsan-results) $(stress-results) $(e2e-results))
+	$(call sum,$(layers-results) $(editors-results) $(instructions-results) $(hardening-results) $(model-results) $(unit-results) $(differential-results) $(fuzz-replays) $(mutants-results) $(golden-results) $(valgrind-results) $(asan-results) $(tsan-results) $(stress-results) $(e2e-results))
 
 # ---- coverage ----
 
@@ -206,6 +211,9 @@ check-golden-compile: $(B)/tests/golden/driver
 
 # The addon where there is a Node.js to load it; else the tests of that skip.
 e2e-addon := $(if $(shell command -v $(NODE)),$(node-addon))
+
+build/check/hardening.result: programs $(e2e-addon) force
+	@CC='$(CC)' tests/tally.sh $@ hardening tests/hardening.sh
 
 include tests/bench/build.mk
 include tests/fuzz/build.mk

@@ -10,7 +10,7 @@ $(B)/node/%.o: $(node-folder)/%.c
 	$(call compile,$(in-target) $(includes-libjstrace) -isystem $(node-include))
 $(node-addon): $(node-objects) $(libjstrace-objects) $(B)/runtime.a $(node-folder)/addon.map
 	$(say) LD $@
-	$(Q)$(CC) -shared -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -Wl,-z,nodelete -Wl,-z,now -Wl,--version-script=$(node-folder)/addon.map -o $@ $(filter %.o %.a,$^) $(LDLIBS)
+	$(Q)$(CC) -shared -pthread $(sanitize) $(CFLAGS) $(link-flags) $(LDFLAGS) -Wl,-z,nodelete -Wl,--version-script=$(node-folder)/addon.map -o $@ $(filter %.o %.a,$^) $(LDLIBS)
 
 .PHONY: node
 node: $(node-addon)
