@@ -204,6 +204,20 @@ static bool is_secure(pid_t pid)
 	return secure;
 }
 
+/* Whether it was started with JSTRACE=off. */
+static bool is_switched_off(pid_t pid)
+{
+	static const char wish[] = "JSTRACE=off";
+	size_t length;
+	char *text = proc_read(&length, "/proc/%d/environ", (int)pid);
+	bool off = false;
+
+	for (size_t at = 0; text && at + sizeof(wish) <= length && !off; at += strnlen(text + at, length - at) + 1)
+		off = memcmp(text + at, wish, sizeof(wish)) == 0;
+	free(text);
+	return off;
+}
+
 /* Start times are told relative to the reader's time namespace: they compare only within one. */
 static bool same_time_namespace(pid_t pid)
 {
@@ -362,6 +376,8 @@ static enum find_result look(struct process *process, char reason[FIND_REASON])
 		return refuse(reason, "process %d (%s) was built with an incompatible version of jstrace; rebuild the older of the two", (int)pid, process->comm);
 	if (!where.found && is_secure(pid))
 		return refuse(reason, "process %d (%s) was started with more rights than its caller (setuid or capabilities): jstrace does nothing in such programs", (int)pid, process->comm);
+	if (!where.found && is_switched_off(pid))
+		return refuse(reason, "process %d (%s) was started with JSTRACE=off in its environment, which switches tracing off", (int)pid, process->comm);
 	if (!where.found) {
 		refuse(reason, "process %d (%s) is not instrumented: it has no libjstrace loaded; put JSTRACE() probes into the program and link it with libjstrace.a or -ljstrace", (int)pid, process->comm);
 		return is_young(process) ? FIND_NOT_YET : FIND_REFUSED;
@@ -373,8 +389,11 @@ static enum find_result look(struct process *process, char reason[FIND_REASON])
 		errno = search.error;
 		return unreadable(process, reason);
 	}
+	if (fd < 0 && !process_alive(process))
+		return gone(pid, reason);
+	/* The agent has the descriptor for as long as it lives, from before the marker is mapped; a child of vfork() has its parent's mapping and no agent. */
 	if (fd < 0)
-		return process_alive(process) ? FIND_NOT_YET : gone(pid, reason);
+		return is_young(process) ? FIND_NOT_YET : refuse(reason, "process %d (%s) has switched tracing off (jstrace_disable)", (int)pid, process->comm);
 
 	enum find_result result = check_marker(process, fd, reason);
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "messages.h"
+#include "proc.h"
 
 void wire_client_init(struct wire_client *client)
 {
@@ -67,6 +68,44 @@ static int socket_beside(pid_t pid)
 	return fd;
 }
 
+/* Whether pid is in another user namespace. */
+static bool users_differ(pid_t pid)
+{
+	char path[64];
+	struct stat ours, theirs;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
+	return stat("/proc/self/ns/user", &ours) == 0 && stat(path, &theirs) == 0 && (ours.st_ino != theirs.st_ino || ours.st_dev != theirs.st_dev);
+}
+
+/* Who is root in the user namespace of pid, in ours; 0: nobody but our root, or it is not known. */
+static uid_t root_of(pid_t pid)
+{
+	char *map = users_differ(pid) ? proc_read(NULL, "/proc/%d/uid_map", (int)pid) : NULL;
+	unsigned inside, outside;
+	uid_t root = 0;
+
+	for (const char *line = map; line && sscanf(line, "%u %u", &inside, &outside) == 2; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+		if (inside == 0)
+			root = outside;
+	free(map);
+	return root;
+}
+
+/* In a user namespace that does not know our root, that is nobody: so root connects as the one that there is. */
+static int connect_as_root(int fd, const struct sockaddr_un *address, socklen_t size, pid_t pid)
+{
+	const uid_t uid = geteuid() == 0 ? root_of(pid) : 0;
+	const bool changed = uid && seteuid(uid) == 0;
+	const int result = connect(fd, (const struct sockaddr *)address, size);
+	const int error = errno;
+
+	if (changed && seteuid(0) < 0)
+		message_warning("cannot be root again: %s", strerror(errno));
+	errno = error;
+	return result;
+}
+
 bool wire_client_connect(struct wire_client *client, pid_t pid, const char *name, struct ucred *peer)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -83,7 +122,7 @@ bool wire_client_connect(struct wire_client *client, pid_t pid, const char *name
 
 	if (fd < 0)
 		return false;
-	if (connect(fd, (const struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length)) < 0 ||
+	if (connect_as_root(fd, &address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length), pid) < 0 ||
 	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &size) < 0) {
 		int error = errno;
 

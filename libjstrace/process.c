@@ -5,6 +5,8 @@
 
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "agent.h"
 #include "jstrace.h"
@@ -41,10 +43,18 @@ static void exiting(void *argument)
 	atomic_store_explicit(&jst_process_exiting, true, memory_order_relaxed); /* pairs with jstrace_object_unregister(), on this thread */
 }
 
-/* Ran with the privileges of another: the environment and the caller are not trusted, so nothing can be traced. Also where a first step fails. */
+/* JSTRACE=off in the environment: whoever starts a program may want none of this in it. */
+static bool switched_off(void)
+{
+	const char *wish = getenv("JSTRACE");
+
+	return wish && strcmp(wish, "off") == 0;
+}
+
+/* Ran with the privileges of another: the environment and the caller are not trusted, so nothing can be traced. Also where that is not wanted, and where a first step fails. */
 __attribute__((constructor(101))) static void load(void)
 {
-	if (!jst_process_make() || getauxval(AT_SECURE)) {
+	if (!jst_process_make() || getauxval(AT_SECURE) || switched_off()) {
 		atomic_store_explicit(&jst_process_inert, true, memory_order_relaxed);
 		return;
 	}

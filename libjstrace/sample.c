@@ -216,6 +216,17 @@ int32_t jst_sample_filters(void)
 	return at ? (int32_t)jst_text_number(strchr(at, ':') + 1, 10, NULL) : 0;
 }
 
+bool jst_sample_every_user(void)
+{
+	char text[128];
+	const char *at = text;
+
+	if (jst_sample_read("/proc/self/uid_map", text, sizeof(text)) <= 0)
+		return false;
+	/* "inside outside count": the first range begins at 0 and has all. */
+	return jst_text_number(at, 10, &at) == 0 && jst_text_number(at, 10, &at) == 0 && jst_text_number(at, 10, &at) == UINT32_MAX;
+}
+
 bool jst_sample_pending(int signal)
 {
 	char text[4096];

@@ -24,6 +24,9 @@ uint64_t jst_sample_start_time(void);
 /* How many seccomp filters this very thread has; before Linux 5.9, which does not count them, its mode: 0 without any. Context: agent. */
 int32_t jst_sample_filters(void);
 
+/* Whether each user that there is has an id here: not in a user namespace that knows only some, to which all others are one, nobody. Context: agent. */
+bool jst_sample_every_user(void);
+
 /* Whether a signal is pending for this very thread, not for the process: SigPnd in /proc/thread-self/status. Context: agent. */
 bool jst_sample_pending(int signal);
 

@@ -5,10 +5,12 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "flip.h"
 #include "jstrace.h"
 #include "raw.h"
+#include "sample.h"
 #include "sites.h"
 #include "text.h"
 
@@ -75,12 +77,20 @@ __attribute__((format(printf, 3, 4))) static bool refuse(const struct jst_talk *
 	return false;
 }
 
-/* As for ptrace(): who is the process in every respect. One that has put its privileges aside for a while, and can take them up again, is no longer its user's alone. */
+/*
+ * As for ptrace(): who is the process in every respect. One that has put its privileges aside for a while, and can take them up again, is no longer its user's alone; nor is one that does not let itself be looked at (PR_SET_DUMPABLE).
+ * In a user namespace all users that it does not know have one id, which the process may have, too.
+ */
 static bool may_trace(uid_t uid)
 {
+	enum { UNKNOWN_USER = 65534 }; /* /proc/sys/kernel/overflowuid, which nobody changes */
 	uint32_t real, effective, saved;
 
-	return jst_raw_call(SYS_getresuid, (long)&real, (long)&effective, (long)&saved, 0, 0, 0) == 0 && uid == real && uid == effective && uid == saved;
+	if (jst_raw_call(SYS_getresuid, (long)&real, (long)&effective, (long)&saved, 0, 0, 0) != 0 || uid != real || uid != effective || uid != saved)
+		return false;
+	if (jst_raw_call(SYS_prctl, PR_GET_DUMPABLE, 0, 0, 0, 0, 0) != 1)
+		return false;
+	return uid != UNKNOWN_USER || jst_sample_every_user();
 }
 
 void jst_talk_begin(struct jst_talk *talk, int fd, const struct jst_marker *marker, struct jst_clock *clock, int64_t now)

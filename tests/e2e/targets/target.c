@@ -15,6 +15,7 @@
  *     closeall           closes every descriptor above 2                            done
  *     hold N             N descriptors more, all of them above 2                    done
  *     setuid ID          setresuid(ID, ID, ID)                                      done
+ *     hide               prctl(PR_SET_DUMPABLE, 0)                                  done
  *     leave              pthread_exit() in the main thread                          nothing
  */
 #include <dlfcn.h>
@@ -31,6 +32,7 @@
 #else
 #define SINGLE "-"
 #endif
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -216,6 +218,8 @@ static void answer(char *line)
 			puts(strerror(errno));
 			return;
 		}
+	} else if (strcmp(line, "hide") == 0) {
+		prctl(PR_SET_DUMPABLE, 0);
 	} else if (strcmp(line, "leave") == 0) {
 		pthread_exit(NULL);
 	}
