@@ -5,6 +5,7 @@
  */
 #include "serve.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -17,7 +18,10 @@
 #include "talk.h"
 #include "thread.h"
 
-enum { CONNECTIONS = 2 * JST_MAX_SESSIONS };
+enum {
+	CONNECTIONS = 2 * JST_MAX_SESSIONS,
+	UNPOLLED_NS = 5000000, /* between two looks where the kernel cannot poll */
+};
 
 struct jst_serve {
 	struct jst_marker *marker;
@@ -96,8 +100,12 @@ static void accept_one(struct jst_serve *serve, int64_t now)
 {
 	const int fd = jst_raw_accept(serve->listener, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd < 0)
+	if (fd < 0) {
+		/* No descriptor, or no memory, is left: whoever waits there would have us look without a pause. They see the end, and may ring again. */
+		if (fd != -EAGAIN && fd != -ECONNABORTED && fd != -EINTR)
+			stop_listening(serve);
 		return;
+	}
 	for (int i = 0; i < CONNECTIONS; i++) {
 		if (serve->talk[i].fd < 0) {
 			jst_talk_begin(&serve->talk[i], fd, serve->marker, serve->clock, now);
@@ -168,7 +176,14 @@ void jst_serve_step(struct jst_serve **pointer, int timeout_ms)
 	poll_set[0] = (struct pollfd){ .fd = serve->listener, .events = POLLIN };
 	for (int i = 0; i < CONNECTIONS; i++)
 		poll_set[1 + i] = (struct pollfd){ .fd = serve->talk[i].fd, .events = (short)(POLLIN | (serve->talk[i].listing ? POLLOUT : 0)) };
-	const int ready = jst_raw_poll(poll_set, 1 + CONNECTIONS, timeout_ms);
+	int ready = jst_raw_poll(poll_set, 1 + CONNECTIONS, timeout_ms);
+
+	/* No memory is left to wait with: each is asked now and then, which blocks nobody. */
+	if (ready < 0 && ready != -EINTR) {
+		jst_raw_sleep(UNPOLLED_NS);
+		for (ready = 0; ready < 1 + CONNECTIONS; ready++)
+			poll_set[ready].revents = poll_set[ready].events;
+	}
 	const int64_t now = jst_serve_now();
 
 	for (int i = 0; i < CONNECTIONS; i++) {
