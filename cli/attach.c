@@ -211,7 +211,6 @@ uint32_t attach_sites(struct target *target, const struct wire_packet *packet)
 }
 
 /* A list that all the rest waits for. */
-/* A list that all the rest waits for. */
 static void sites(struct target *target, const struct wire_packet *packet)
 {
 	/* The deadline ends a list that is too long. */
@@ -275,9 +274,12 @@ void attach_packet(struct target *target, const struct target_plan *plan, struct
 void attach_broken(struct target *target, int64_t now)
 {
 	const struct process *process = &target->process;
+	const int error = target->unheard ? target->unheard : target->client.error;
 
 	wire_client_close(&target->client);
-	if (!process_alive(process)) {
+	if (error) {
+		target_fail(target, "cannot talk with process %d (%s): %s", (int)process->pid, process->comm, strerror(error));
+	} else if (!process_alive(process)) {
 		target_fail(target, "process %d (%s) exited while it was being attached", (int)process->pid, process->comm);
 	} else if (target->state == TARGET_GREETING && ++target->connections < CONNECTIONS) {
 		/* We met the end of a listener that somebody else had called: call again. */

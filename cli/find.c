@@ -449,7 +449,8 @@ bool process_alive(const struct process *process)
 	/* The start time is read between two looks at the pidfd's process only if it still lives afterwards. */
 	const bool same = proc_stat(process->pid, &stat) ? stat.start_time == process->start_time : is_shortage(errno);
 
-	return same && poll(&poll_pidfd, 1, 0) == 0;
+	/* A look that fails, for want of memory, tells nothing either. */
+	return same && poll(&poll_pidfd, 1, 0) != 1;
 }
 
 char process_state(const struct process *process)

@@ -198,6 +198,9 @@ static void tell_end(struct target *target)
 		snprintf(target->reason, sizeof(target->reason), WEXITSTATUS(target->status) ? "exited with code %d" : "exited", WEXITSTATUS(target->status));
 	} else if (!alive) {
 		snprintf(target->reason, sizeof(target->reason), "ended");
+	} else if (target->unheard) {
+		target->end = TARGET_CLOSED;
+		snprintf(target->reason, sizeof(target->reason), "could not be listened to any more: %s", strerror(target->unheard));
 	} else if (!process_has_marker(&target->process)) {
 		target->end = TARGET_EXECED;
 		snprintf(target->reason, sizeof(target->reason), "became another program (exec)");
@@ -226,6 +229,7 @@ static void look_at_dying(struct target *target, int64_t now)
 
 static void broken(struct target *target, int64_t now)
 {
+	target->unheard = target->client.error;
 	wire_client_close(&target->client);
 	if (target_attaching(target)) {
 		attach_broken(target, now);

@@ -99,6 +99,7 @@ struct target {
 	bool flipping;               /* FLIP was sent, FLIPPED not yet seen */
 	bool flipped;                /* FLIPPED came: the closed banks may be read, then RELEASE sent */
 	bool lapsed;                 /* we were held up so long that its lease ran out */
+	int unheard;                 /* the connection broke since we could not go on: errno; 0: the other side ended it */
 	bool deaf;                   /* did not answer a FLIP in time: not waited for again until it does */
 };
 

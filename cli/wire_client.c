@@ -156,8 +156,10 @@ bool wire_client_flush(struct wire_client *client)
 		memcpy(&size, client->queue + at, sizeof(size));
 		int sent = send_now(client->fd, client->queue + at + sizeof(size), size);
 
-		if (sent < 0)
+		if (sent < 0) {
+			client->error = errno == EPIPE || errno == ECONNRESET ? 0 : errno;
 			return false;
+		}
 		if (sent == 0)
 			break;
 		at += sizeof(size) + size;
@@ -227,8 +229,12 @@ enum wire_status wire_client_receive(struct wire_client *client, struct wire_pac
 	do
 		got = recvmsg(client->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	while (got < 0 && errno == EINTR);
-	if (got < 0)
-		return errno == EAGAIN ? WIRE_NONE : WIRE_END;
+	if (got < 0 && errno == EAGAIN)
+		return WIRE_NONE;
+	if (got < 0) {
+		client->error = errno == ECONNRESET ? 0 : errno;
+		return WIRE_END;
+	}
 
 	bool whole = take_descriptors(&header, packet) && !(header.msg_flags & MSG_TRUNC);
 

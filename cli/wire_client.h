@@ -18,6 +18,7 @@ struct wire_client {
 	int fd;                   /* -1: not connected */
 	unsigned char *queue;     /* packets not yet sent, each preceded by its size in 4 bytes */
 	size_t queued, room;
+	int error;                /* why the connection is of no more use to us; 0: the other side ended it */
 };
 
 enum { WIRE_DESCRIPTORS = 2 };
