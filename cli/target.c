@@ -250,6 +250,15 @@ static void stopped(struct target *target)
 	target->deadline = TIMES_NEVER;
 }
 
+/* What it counts from now on is not seen any more. */
+static void tell_unanswered(const struct target *target)
+{
+	const char state = process_state(&target->process);
+
+	message_warning("process %d (%s) %s as the session ended: what it had counted by then is in the results; its probes go off as soon as it %s", (int)target->process.pid, target->process.comm,
+	                state == 'T' || state == 't' ? "is stopped and did not answer" : "did not answer", state == 'T' || state == 't' ? "goes on" : "hears of it");
+}
+
 static void running_packet(struct target *target, const struct wire_packet *packet, int64_t now)
 {
 	const bool first = !target->started;
@@ -322,6 +331,7 @@ void target_step(struct target *target, const struct target_plan *plan, int64_t 
 		look_at_dying(target, now);
 	else if (now >= target->deadline && target->state == TARGET_STOPPING) {
 		/* It does not answer: read what is there. Closing the connection tells it the same as STOP. */
+		tell_unanswered(target);
 		stopped(target);
 	} else if (now >= target->deadline && target->state <= TARGET_STARTING)
 		attach_late(target);
