@@ -297,6 +297,7 @@ int main(int argc, char **argv)
 	int code = WRONG;
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is told as a disk that is full is */
 	if (!fill_standard_descriptors())
 		return FAILED;
 	if (options_parse(&options, argc, argv)) {
