@@ -383,6 +383,8 @@ static enum find_result look(struct process *process, char reason[FIND_REASON])
 		return is_young(process) ? FIND_NOT_YET : FIND_REFUSED;
 	}
 
+	process->marker_inode = where.inode;
+
 	int fd = marker_of_process(pid, &search);
 
 	if (fd < 0 && search.error) {
@@ -491,7 +493,9 @@ bool process_has_marker(const struct process *process)
 	struct proc_marker marker;
 	bool kernel;
 
-	return proc_marker(process->pid, &marker, &kernel) && marker.found;
+	if (!proc_marker(process->pid, &marker, &kernel))
+		return is_shortage(errno);
+	return marker.found && marker.inode == process->marker_inode;
 }
 
 static bool matches(const char *glob, const char *text, size_t length)

@@ -24,6 +24,7 @@ struct process {
 	int pidfd;
 	pid_t agent;                      /* tid of the agent, in our pid namespace */
 	const struct jst_marker *marker;  /* mapped read-only, sealed against shrinking; changes under our eyes */
+	uint64_t marker_inode;            /* another after an exec of a program that has one, too */
 	int32_t inner_pid;                /* pid in the innermost namespace, equal to the marker's */
 	uint64_t inner_start_time;        /* the marker's */
 	char comm[17];                    /* command name */
@@ -49,7 +50,7 @@ char process_state(const struct process *process);
 /* How a process ended, as far as can be told: a status as of wait(2). False: unknown. */
 bool process_status(const struct process *process, int *status);
 
-/* Whether the program still has the marker mapped: it does not after an exec. */
+/* Whether the program still has this marker mapped: it does not after an exec, whatever it became. */
 bool process_has_marker(const struct process *process);
 
 /* Whether any of count globs matches the command name, the command line, or the name of the program as it was called. */
