@@ -217,6 +217,7 @@ build/check/hardening.result: programs $(e2e-addon) force
 
 include tests/bench/build.mk
 include tests/fuzz/build.mk
+include tests/fault/build.mk
 
 # ---- the library in the target, by a CLI written for tests and targets that do as they are told ----
 

@@ -23,6 +23,7 @@
 #include "aggregation.h"
 
 char client_error[320];
+int client_patience_ms = JST_WAKE_TIMEOUT_MS;
 
 #define fail(...) (snprintf(client_error, sizeof(client_error), __VA_ARGS__), false)
 
@@ -106,7 +107,7 @@ bool client_find(struct client *client, pid_t pid)
 	return true;
 }
 
-static void ring(const struct client *client)
+void client_ring(const struct client *client)
 {
 	siginfo_t info = { 0 };
 
@@ -122,12 +123,12 @@ static void ring(const struct client *client)
 bool client_connect(struct client *client)
 {
 	const uint32_t before = atomic_load_explicit(&client->marker->listening, memory_order_acquire);
-	const int64_t deadline = client_ms() + JST_WAKE_TIMEOUT_MS;
+	const int64_t deadline = client_ms() + client_patience_ms;
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	uint32_t seen;
 
 	for (;;) {
-		ring(client);
+		client_ring(client);
 		const int64_t again = client_ms() + JST_WAKE_AGAIN_MS;
 
 		do {

@@ -12,6 +12,7 @@
 #include "wire.h"
 
 extern char client_error[320];
+extern int client_patience_ms; /* how long an agent may take to answer: JST_WAKE_TIMEOUT_MS */
 
 struct client {
 	pid_t pid;
@@ -31,6 +32,9 @@ int64_t client_ms(void);
 
 /* Waits up to two seconds for pid's marker and maps it. */
 bool client_find(struct client *client, pid_t pid);
+
+/* Wakes the agent, once. */
+void client_ring(const struct client *client);
 
 /* Rings and connects. */
 bool client_connect(struct client *client);
