@@ -287,16 +287,36 @@ static enum find_result unreadable(const struct process *process, char reason[FI
 	return is_denial(error) ? no_permission(process, reason) : gone(process->pid, reason);
 }
 
-/* Whether the agent's thread has come under a seccomp filter since it began: it might not survive its own next call. */
+/* How many seccomp filters a thread is under; before Linux 5.9 whether it is. */
+static long filters_of(pid_t pid, pid_t tid)
+{
+	char *status = proc_status(pid, tid);
+	long now = proc_status_value(status, "Seccomp_filters", false);
+	const long mode = proc_status_value(status, "Seccomp", false);
+
+	free(status);
+	/* Strict mode has none, and forbids nearly all. */
+	return now <= 0 || mode == 1 ? mode : now;
+}
+
+/* Whether a thread has come under a seccomp filter since the agent began: the agent might not survive its own next call, another one not its first event, in which it asks the kernel who it is. */
 static bool is_confined(const struct process *process, int32_t filters)
 {
-	char *status = proc_status(process->pid, process->agent);
-	long now = proc_status_value(status, "Seccomp_filters", false);
+	char path[64];
+	bool confined = false;
 
-	if (now < 0)
-		now = proc_status_value(status, "Seccomp", false); /* before Linux 5.9 */
-	free(status);
-	return now > filters;
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)process->pid);
+
+	DIR *directory = opendir(path);
+
+	for (struct dirent *entry; !confined && directory && (entry = readdir(directory));) {
+		const pid_t tid = (pid_t)atoi(entry->d_name);
+
+		confined = tid > 0 && filters_of(process->pid, tid) > filters;
+	}
+	if (directory)
+		closedir(directory);
+	return confined;
 }
 
 /* Maps the marker and compares what it says with what the kernel says. */
