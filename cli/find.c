@@ -399,7 +399,7 @@ static enum find_result look(struct process *process, char reason[FIND_REASON])
 	if (!where.found && is_switched_off(pid))
 		return refuse(reason, "process %d (%s) was started with JSTRACE=off in its environment, which switches tracing off", (int)pid, process->comm);
 	if (!where.found) {
-		refuse(reason, "process %d (%s) is not instrumented: it has no libjstrace loaded; put JSTRACE() probes into the program and link it with libjstrace.a or -ljstrace", (int)pid, process->comm);
+		refuse(reason, "process %d (%s) is not instrumented: it has no libjstrace loaded, or that could not start its thread; put JSTRACE() probes into the program and link it with libjstrace.a or -ljstrace", (int)pid, process->comm);
 		return is_young(process) ? FIND_NOT_YET : FIND_REFUSED;
 	}
 
