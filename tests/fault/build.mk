@@ -11,7 +11,7 @@ fault-of = $(patsubst %.c,$(B)/%.o,$(wildcard $(addprefix tests/fault/,$(1))))
 
 fault-victim-objects := $(call fault-of,victim*.c) $(fault-folder)/victim_throw.o
 fault-objects := $(call fault-of,fault.c harness*.c step.c case_*.c)
-fault-programs := $(fault-folder)/fault $(fault-folder)/victim $(fault-folder)/plugin.so $(fault-folder)/locked.so
+fault-programs := $(fault-folder)/fault $(fault-folder)/victim $(fault-folder)/plugin.so $(fault-folder)/locked.so $(fault-folder)/second.so
 
 $(fault-objects): CPPFLAGS += -iquote tests/e2e
 $(call fault-of,victim*.c): CPPFLAGS += -Ilibjstrace
@@ -30,6 +30,12 @@ $(fault-folder)/%.so: tests/fault/%.c libjstrace/jstrace.h
 	$(say) LD $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) -shared -fPIC $(sanitize) $(CFLAGS) -Ilibjstrace -o $@ $<
+
+# All that is its own stays its own.
+$(fault-folder)/second.so: tests/fault/second.c $(B)/libjstrace.a
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) -shared -fPIC -pthread -Wl,-Bsymbolic -Wl,--whole-archive $(sanitize) $(CFLAGS) -Ilibjstrace -o $@ $^ -Wl,--no-whole-archive
 
 build/check/fault/%.result: $(fault-programs) programs force
 	@tests/tally.sh --live $@ 'fault/$*' build/tests/fault/fault $*

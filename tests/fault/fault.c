@@ -18,7 +18,7 @@ enum form form;
 bool soak;
 struct victim victim;
 struct run run, second_run;
-struct client client;
+struct client client, second_client;
 char work_folder[512], build_folder[512], skipped[256];
 
 static const struct {
@@ -72,6 +72,7 @@ static bool run_case(const struct fault_case *one)
 static void clean(void)
 {
 	client_close(&client);
+	client_close(&second_client);
 	run_fini(&run);
 	run_fini(&second_run);
 	end(&victim);
@@ -112,6 +113,7 @@ int main(int argc, char **argv)
 	/* A daemon becomes our child. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	client.fd = client.memory_fd = client.tails_fd = -1;
+	second_client = client;
 	for (const struct fault_case *one = cases; one->name; one++) {
 		if (argc > 2 && !strstr(one->name, argv[2]))
 			continue;

@@ -249,15 +249,24 @@ struct footprint footprint_of(const struct victim *one)
 	return print;
 }
 
+/* By its name, since in another pid namespace its number is not what the marker says. */
 static bool find_agent(struct victim *one)
 {
-	struct client probe;
+	char path[64];
+	int count = 0;
 
-	if (!client_find(&probe, one->pid))
-		return wrong("%s", client_error);
-	one->agent = probe.agent;
-	client_close(&probe);
-	return true;
+	do {
+		snprintf(path, sizeof(path), "/proc/%d/task", (int)one->pid);
+		DIR *folder = opendir(path);
+
+		one->agent = 0;
+		for (struct dirent *entry; folder && !one->agent && (entry = readdir(folder));)
+			if (atoi(entry->d_name) > 0 && strcmp(status_line(one->pid, atoi(entry->d_name), "Name"), JST_AGENT_COMM) == 0)
+				one->agent = atoi(entry->d_name);
+		if (folder)
+			closedir(folder);
+	} while (!one->agent && turns(&count, 5000));
+	return one->agent || wrong("process %d has no agent", (int)one->pid);
 }
 
 bool remember(struct victim *one)

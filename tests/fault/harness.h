@@ -165,7 +165,7 @@ extern const struct fault_case cases_cli[], cases_steps[], cases_target[], cases
 /* For all cases; ended after each. */
 extern struct victim victim;
 extern struct run run, second_run;
-extern struct client client;
+extern struct client client, second_client;
 extern char work_folder[512], build_folder[512];
 
 #endif
