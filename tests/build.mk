@@ -6,6 +6,7 @@
 #     tests/fuzz/mutate-verifier.sh  whether a test notices each check of the verifier that is left out
 #     tests/golden/run            a script and its expected output, one pair a file
 #     tests/e2e/test_NAME.sh      real processes; exit code 77 skips. Those of the addon for Node.js also under ASan+UBSan
+#     tests/fault/                victims under load, one fault each, and what must hold whatever happens; SOAK=1 takes hours
 #     tests/stress/stress_NAME.c  a program that tries hard for some seconds and exits 0 or 1; also under ASan+UBSan and TSan
 #     tests/model/NAME.pml        a protocol without a lock, all of whose interleavings spin looks at
 #     tests/layers.sh             who may include and export what
@@ -179,7 +180,8 @@ check: check-setup
 	$(call run,,$(stress-results))
 	$(Q)rm -f $(e2e-results)
 	+$(if $(e2e-results),$(Q)$(MAKE) --no-print-directory -k -j1 $(e2e-results) || :)
-	$(call sum,$(layers-results) $(editors-results) $(instructions-results) $(hardening-results) $(model-results) $(unit-results) $(differential-results) $(fuzz-replays) $(mutants-results) $(golden-results) $(valgrind-results) $(asan-results) $(tsan-results) $(stress-results) $(e2e-results))
+	$(call run,,$(fault-results))
+	$(call sum,$(layers-results) $(editors-results) $(instructions-results) $(hardening-results) $(model-results) $(unit-results) $(differential-results) $(fuzz-replays) $(mutants-results) $(golden-results) $(valgrind-results) $(asan-results) $(tsan-results) $(stress-results) $(e2e-results) $(fault-results))
 
 # ---- coverage ----
 

@@ -1,4 +1,4 @@
-# Faults: victims under load to which one thing happens (harness.h). A group of cases is one run of one program; none runs beside another, since some of them fill the machine.
+# Faults: victims under load to which one thing happens (harness.h, README.md). A group of cases is one run of one program; they mostly wait, so groups run side by side.
 #
 #     tests/fault/case_NAME.c      the cases of a group, named in fault.c
 #     tests/fault/victim*.c        what they happen to
@@ -38,10 +38,9 @@ $(fault-folder)/second.so: tests/fault/second.c $(B)/libjstrace.a
 	$(Q)$(CC) -shared -fPIC -pthread -Wl,-Bsymbolic -Wl,--whole-archive $(sanitize) $(CFLAGS) -Ilibjstrace -o $@ $^ -Wl,--no-whole-archive
 
 build/check/fault/%.result: $(fault-programs) programs force
-	@tests/tally.sh --live $@ 'fault/$*' build/tests/fault/fault $*
+	@tests/tally.sh $@ 'fault/$*' build/tests/fault/fault $*
 
 .PHONY: check-fault
 check-fault: check-setup
-	$(Q)rm -f $(fault-results)
-	+$(Q)$(MAKE) --no-print-directory -k -j1 $(fault-results) || :
+	$(call run,,$(fault-results))
 	$(call sum,$(fault-results))

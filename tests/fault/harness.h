@@ -88,9 +88,12 @@ const char *ask(struct victim *victim, const char *format, ...) __attribute__((f
 bool done(struct victim *victim, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Takes its footprint, once it has a marker. Threads that are to be there must be there. */
 bool remember(struct victim *victim);
-/* Polls for a second until the footprint is as remembered. slots: of how many threads probes have fired, each of which may have touched a page. */
+/*
+ * Polls for a second until the footprint is as remembered, but for the socket on which the agent listens for others a second longer, and then until that is gone, too. slots: of how many threads probes have fired, each
+ * of which may have touched a page.
+ */
 bool as_remembered(struct victim *victim, int slots);
-/* The same, but that the agent may still listen for the next one, as it does for a second: one more descriptor and one more mapping. For rounds, of which the last ends with as_remembered(). */
+/* Without the last: one more descriptor and one more mapping. For rounds, of which the last ends with as_remembered(). */
 bool nearly_as_remembered(struct victim *victim, int slots);
 /* Only how many threads, descriptors and mappings there are now. */
 struct footprint footprint_of(const struct victim *victim);
@@ -129,6 +132,8 @@ bool run_prepared(struct run *run, const struct victim *victim, bool (*prepare)(
 bool run_attached(struct run *run);
 /* Whether it has said that on standard error, polled. */
 bool run_says(struct run *run, const char *text, int ms);
+/* Whether it has ended by now; what it left is read by what waits for its end. */
+bool run_ended(const struct run *run);
 /* A signal (0: none), and its end within 3 s. */
 bool run_end(struct run *run, int signal);
 /* Waits for its end. */

@@ -116,6 +116,13 @@ bool run_attached(struct run *one)
 	return run_says(one, "attached to process", 10000);
 }
 
+bool run_ended(const struct run *one)
+{
+	siginfo_t information = { 0 };
+
+	return waitid(P_PID, (id_t)one->pid, &information, WEXITED | WNOHANG | WNOWAIT) < 0 || information.si_pid == one->pid;
+}
+
 bool run_take(struct run *one, int status)
 {
 	one->pid = 0;
