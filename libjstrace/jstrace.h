@@ -7,6 +7,8 @@
  * A probe that nobody watches costs one load, a test and a branch that is not taken; its arguments are not evaluated. Link with libjstrace.a or -ljstrace. All
  * functions here may be called from any thread, also before main() and from signal handlers but for jstrace_disable(); none of them changes errno.
  *
+ * A program that is started with JSTRACE=off in its environment has neither the library's thread nor anything that could be traced; its probes do nothing. jstrace_disable() does the same from within.
+ *
  * With -DJSTRACE_DISABLE every probe is compiled away (its arguments are type-checked and never evaluated) and the library is not needed.
  *
  * How a probe works: the hot path is a test of the probe's enable word, four bytes in section .probes, one for each name and shared object. Its upper half is jstrace's, one
