@@ -496,10 +496,10 @@ static inline uint64_t *jstrace_put_long_double(uint64_t *words, long double val
 
 #elif defined(__aarch64__)
 
-#define JSTRACE_ASM_ADDRESS(name) "adrp x16, " JSTRACE_WORD(name) "\n\tldr w16, [x16, :lo12:" JSTRACE_WORD(name) "]\n\tcmp w16, #0"
-#define JSTRACE_ASM_TEST(on, name) __asm__ __volatile__(JSTRACE_ASM_ADDRESS(name) : "=@ccne"(on) : : "x16")
+#define JSTRACE_ASM_LOAD(name) "adrp %x[value], " JSTRACE_WORD(name) "\n\tldr %w[value], [%x[value], :lo12:" JSTRACE_WORD(name) "]"
+#define JSTRACE_ASM_TEST(on, name) __asm__ __volatile__(JSTRACE_ASM_LOAD(name) : [value] "=r"(on))
 #define JSTRACE_ASM_GUARD(on, name) \
-	__asm__ JSTRACE_INLINE __volatile__(JSTRACE_ASM_DATA(name, "", "0", "1") ".reloc ., R_AARCH64_NONE, 773b\n\t" JSTRACE_ASM_ADDRESS(name) : "=@ccne"(on) : [low] "i"(0), [high] "i"(0) : "x16")
+	__asm__ JSTRACE_INLINE __volatile__(JSTRACE_ASM_DATA(name, "", "0", "1") ".reloc ., R_AARCH64_NONE, 773b\n\t" JSTRACE_ASM_LOAD(name) : [value] "=r"(on) : [low] "i"(0), [high] "i"(0))
 /* The link register is kept in x15, so that a function that calls nothing needs no frame for the probe; the stub keeps x15, and a PLT entry changes x16 and x17 only, so the record goes in x14. */
 #define JSTRACE_ASM_FIRE(n, name, keys, types, words) \
 	do { \
