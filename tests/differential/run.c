@@ -13,7 +13,7 @@
 #include "verify.h"
 
 enum {
-	MEMORY = 5 << 20,
+	MEMORY = 6 << 20,
 	BUDGET = 1000000, /* far beyond what the reference allows */
 	MOST_WORDS = JST_MAX_SITE_WORDS,
 	FORMAT_EACH = 8, /* of so many programs one is also read as it is laid out */

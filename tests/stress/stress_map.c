@@ -343,7 +343,7 @@ int main(void)
 	for (int i = 0; i < FILLERS; i++)
 		jst_builder_map(builder, JST_MAP_INT, 1);
 	fill_crowd();
-	store = store_new(builder, 5 << 20, 1024);
+	store = store_new(builder, 6 << 20, 1024);
 
 	sums_are_exact(WORDS);
 	sums_are_exact(GENERAL);

@@ -12,7 +12,7 @@
 #include "pace.h"
 #include "report.h"
 
-enum { MEMORY = 6 << 20, RING = 4096, TARGETS = 2 };
+enum { MEMORY = 7 << 20, RING = 4096, TARGETS = 2 };
 
 static struct compiled_record records[2] = { { .type = RECORD_PRINT, .values = 1 }, { .type = RECORD_CLEAR } };
 static struct compiled compiled = { .records = records, .record_count = 2 };
