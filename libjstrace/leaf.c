@@ -11,16 +11,22 @@
 #include "quick.h"
 #include "run.h"
 
-/* What the stub has stored last: the site's record. */
-static inline __attribute__((always_inline)) const struct jst_site_record *const *entry(void)
+/* What the stub has stored last. */
+static inline __attribute__((always_inline)) struct jst_leaf_call *called(void)
 {
 	return __builtin_dwarf_cfa();
 }
 
-/* An address in the stub's frame, not above that which the whole way has of the same frame: what is left here by siglongjmp() is found so from there, too. And above what signal handlers have. */
-static inline __attribute__((always_inline)) uintptr_t frame(void)
+/* Where the stub looks, and what the compiler might take for a frame that nobody will look at again. */
+static inline __attribute__((always_inline)) void answer(struct jst_leaf_call *call, enum jst_leaf leaf)
 {
-	return (uintptr_t)entry() - 112;
+	*(volatile uint64_t *)&call->answer = leaf;
+}
+
+/* An address in the stub's frame, not above that which the whole way has of the same frame: what is left here by siglongjmp() is found so from there, too. And above what signal handlers have. */
+static inline __attribute__((always_inline)) uintptr_t frame(const struct jst_leaf_call *call)
+{
+	return (uintptr_t)call - 104;
 }
 
 /* Adds to what the clause counts; false: not so simple, and nothing was done. */
@@ -41,41 +47,47 @@ static inline __attribute__((always_inline)) bool count(struct jst_run *run, con
 	return plan->shortcut == JST_SHORTCUT_COUNT && jst_quick_count(run, plan->aggregation);
 }
 
-uint32_t jst_probe_refuses(const uint64_t *words)
+void jst_probe_refuses(void)
 {
-	const struct jst_site_record *record = *entry();
-	const uint32_t watchers = jst_site_watchers(record);
+	struct jst_leaf_call *call = called();
+	const uint32_t watchers = jst_site_watchers(call->record);
 
 	/* Where no session watches any more, neither guard nor none can do wrong. */
-	return jst_guard_refuses(atomic_load_explicit(&jst_process->guards[__atomic_load_n(&record->id, __ATOMIC_RELAXED)], memory_order_relaxed), watchers, words);
+	if (jst_guard_refuses(atomic_load_explicit(&jst_process->guards[__atomic_load_n(&call->record->id, __ATOMIC_RELAXED)], memory_order_relaxed), watchers, call->words))
+		answer(call, JST_LEAF_DONE);
 }
 
-enum jst_leaf jst_probe_leaf(const uint64_t *words)
+void jst_probe_leaf(void)
 {
-	const struct jst_site_record *record = *entry();
+	struct jst_leaf_call *call = called();
+	const struct jst_site_record *record = call->record;
 	struct jst_thread *thread = __atomic_load_n(&jst_thread_own, __ATOMIC_RELAXED);
 
 	if (__builtin_expect(!thread, 0))
-		return JST_LEAF_NOT;
+		return;
 	const struct jst_hot *hot = jst_leaf_hot(thread, record);
 
 	/* Nor is anything known in a record that a child has from its parent: it reads zero. */
 	if (__builtin_expect(*(const struct jst_site_record *const volatile *)&hot->record != record, 0))
-		return JST_LEAF_NOT;
+		return;
 	const uint64_t sequence = atomic_load_explicit(&thread->sequence, memory_order_relaxed);
 
 	if (__builtin_expect(sequence & 1, 0))
-		return JST_LEAF_NOT;
-	jst_thread_go_inside(thread, frame(), sequence);
+		return;
+	jst_thread_go_inside(thread, frame(call), sequence);
 	/* Once more, since a signal handler's event may have put another there. The epoch stands for the session's pointer: that changes first, then the epoch, and then all threads are waited for (install.c). */
-	if (__builtin_expect(hot->record != record || hot->epoch != atomic_load_explicit(&jst_process->epoch, memory_order_acquire), 0))
-		return JST_LEAF_BEGUN;
+	if (__builtin_expect(hot->record != record || hot->epoch != atomic_load_explicit(&jst_process->epoch, memory_order_acquire), 0)) {
+		answer(call, JST_LEAF_BEGUN);
+		return;
+	}
 	const struct jst_plan *plan = hot->plan;
 
-	if ((!plan->guarded || jst_guard_holds(&plan->guard, words)) && __builtin_expect(!count(hot->run, plan, words), 0))
-		return JST_LEAF_BEGUN;
+	if ((!plan->guarded || jst_guard_holds(&plan->guard, call->words)) && __builtin_expect(!count(hot->run, plan, call->words), 0)) {
+		answer(call, JST_LEAF_BEGUN);
+		return;
+	}
 	jst_thread_leave_straight(thread, sequence);
-	return JST_LEAF_DONE;
+	answer(call, JST_LEAF_DONE);
 }
 
 #endif

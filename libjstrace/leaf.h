@@ -22,6 +22,13 @@ enum jst_leaf {
 	JST_LEAF_BEGUN, /* the thread has entered, and that is all: jst_probe_begun() must go on */
 };
 
+/* What the stub has at its stack pointer as it calls them. Registers that carry something there or back would not do: no_caller_saved_registers does not make clang keep that of an argument, and without optimisation it keeps that of the result, so that there is none. */
+struct jst_leaf_call {
+	uint64_t answer; /* enum jst_leaf; NOT until it is told */
+	const struct jst_site_record *record;
+	const uint64_t *words;
+};
+
 /* A guard's bits. 0: none. */
 #define JST_GUARD_CONSTANT(guard) ((int64_t)(int32_t)(guard))
 #define JST_GUARD_WORD(guard) ((guard) >> 32 & 0xff)
@@ -83,9 +90,9 @@ static inline struct jst_hot *jst_leaf_hot(struct jst_thread *thread, const stru
 /* Without vector registers the tools cannot look on. */
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
 #define JST_HAS_LEAF 1
-/* The site's record lies at the stack pointer of the stub, as it calls. They keep all registers but rax. Context: probe. */
-__attribute__((visibility("hidden"), no_caller_saved_registers)) uint32_t jst_probe_refuses(const uint64_t *words); /* 1: the event is over */
-__attribute__((visibility("hidden"), no_caller_saved_registers)) enum jst_leaf jst_probe_leaf(const uint64_t *words);
+/* With a struct jst_leaf_call at the caller's stack pointer, of any alignment. They keep all registers. Context: probe. */
+__attribute__((visibility("hidden"), no_caller_saved_registers)) void jst_probe_refuses(void); /* DONE or NOT */
+__attribute__((visibility("hidden"), no_caller_saved_registers)) void jst_probe_leaf(void);
 #else
 #define JST_HAS_LEAF 0
 #endif

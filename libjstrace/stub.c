@@ -50,35 +50,30 @@
 #if JST_HAS_LEAF
 _Static_assert(offsetof(struct jst_site_record, leaf) == 27, "the stub looks at it");
 _Static_assert(JST_HINT_GUARD == 2 && JST_LEAF_DONE == 0 && JST_LEAF_NOT == 1 && JST_LEAF_BEGUN == 2, "the stub compares with these");
+_Static_assert(offsetof(struct jst_leaf_call, answer) == 0 && offsetof(struct jst_leaf_call, record) == 8 && offsetof(struct jst_leaf_call, words) == 16 && sizeof(struct jst_leaf_call) == 24, "the stub pushes it");
 
 /* First the short way, if it may do. */
 #define SHORT_WAY \
 	"cmpb $0, 27(%r11)\n" \
 	"je 1f\n" \
-	"pushq %rax\n" \
+	"pushq %rdi\n" \
 	".cfi_adjust_cfa_offset 8\n" \
 	"pushq %r11\n" \
+	".cfi_adjust_cfa_offset 8\n" \
+	"pushq $1\n" \
 	".cfi_adjust_cfa_offset 8\n" \
 	"testb $2, 27(%r11)\n" \
 	"je 2f\n" \
 	"call jst_probe_refuses\n" \
-	"testl %eax, %eax\n" \
-	"jne 3f\n" \
+	"cmpl $1, (%rsp)\n" \
+	"jb 3f\n" \
 	"2: call jst_probe_leaf\n" \
-	"cmpl $1, %eax\n" \
+	"cmpl $1, (%rsp)\n" \
+	"3: leaq 24(%rsp), %rsp\n" \
+	".cfi_adjust_cfa_offset -24\n" \
 	"jnb 4f\n" \
-	"3: popq %r11\n" \
-	".cfi_remember_state\n" \
-	".cfi_adjust_cfa_offset -8\n" \
-	"popq %rax\n" \
-	".cfi_adjust_cfa_offset -8\n" \
 	"ret\n" \
-	".cfi_restore_state\n" \
-	"4: popq %r11\n" \
-	".cfi_adjust_cfa_offset -8\n" \
-	"popq %rax\n" \
-	".cfi_adjust_cfa_offset -8\n" \
-	"je 1f\n" \
+	"4: je 1f\n" \
 	WHOLE_WAY("jst_probe_begun")
 #else
 #define SHORT_WAY

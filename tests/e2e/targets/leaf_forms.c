@@ -1,0 +1,154 @@
+/*
+ * Calls the functions of the short way through a probe (leaf.c, of whichever compiler it is) as the stub does, and looks at all registers afterwards.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "leaf.h"
+#include "quick.h"
+
+struct jst_process *jst_process;
+__thread struct jst_thread *jst_thread_own __attribute__((tls_model("initial-exec")));
+
+enum { REGISTERS = 15, CELL = 64, SESSION = 3 };
+
+static struct jst_site_record record;
+static uint16_t word[2];
+static struct jst_plan plan;
+static struct jst_run run;
+static struct jst_session session;
+static struct jst_memory_header header;
+static struct jst_bank bank;
+static struct jst_hot *hot;
+static unsigned char memory[4096] __attribute__((aligned(8)));
+static uint64_t words[2];
+static const char *what;
+
+/* Known to the assembly by their names. */
+#define USED __attribute__((used))
+
+/* All registers but the stack pointer, before and after; what is called, and how many bytes off the alignment of the stack. */
+USED static uint64_t before[REGISTERS], after[REGISTERS], answer, off;
+USED static void (*called)(void);
+USED static const void *const pushed[] = { words, &record };
+
+/* Calls as the stub does, with the answer, the record and the words on the stack. */
+static enum jst_leaf call(void (*function)(void), uint64_t odd)
+{
+	called = function;
+	off = odd * 8;
+	for (int i = 0; i < REGISTERS; i++)
+		before[i] = 0xa5a5000000000000 + (uint64_t)i;
+	__asm__ volatile("leaq -256(%%rsp), %%rsp\n\tpushq %%rbx\n\tpushq %%rbp\n\tmovq %%rsp, %%rbp\n\tandq $-16, %%rsp\n\tsubq off(%%rip), %%rsp\n\tpushq %%rbp\n\t"
+	                 "pushq pushed(%%rip)\n\tpushq 8+pushed(%%rip)\n\tpushq $1\n\t"
+	                 "movq before(%%rip), %%rax\n\tmovq 8+before(%%rip), %%rbx\n\tmovq 16+before(%%rip), %%rcx\n\tmovq 24+before(%%rip), %%rdx\n\tmovq 32+before(%%rip), %%rsi\n\t"
+	                 "movq 40+before(%%rip), %%rdi\n\tmovq 48+before(%%rip), %%rbp\n\tmovq 56+before(%%rip), %%r8\n\tmovq 64+before(%%rip), %%r9\n\tmovq 72+before(%%rip), %%r10\n\t"
+	                 "movq 80+before(%%rip), %%r11\n\tmovq 88+before(%%rip), %%r12\n\tmovq 96+before(%%rip), %%r13\n\tmovq 104+before(%%rip), %%r14\n\tmovq 112+before(%%rip), %%r15\n\t"
+	                 "call *called(%%rip)\n\t"
+	                 "movq %%rax, after(%%rip)\n\tmovq %%rbx, 8+after(%%rip)\n\tmovq %%rcx, 16+after(%%rip)\n\tmovq %%rdx, 24+after(%%rip)\n\tmovq %%rsi, 32+after(%%rip)\n\t"
+	                 "movq %%rdi, 40+after(%%rip)\n\tmovq %%rbp, 48+after(%%rip)\n\tmovq %%r8, 56+after(%%rip)\n\tmovq %%r9, 64+after(%%rip)\n\tmovq %%r10, 72+after(%%rip)\n\t"
+	                 "movq %%r11, 80+after(%%rip)\n\tmovq %%r12, 88+after(%%rip)\n\tmovq %%r13, 96+after(%%rip)\n\tmovq %%r14, 104+after(%%rip)\n\tmovq %%r15, 112+after(%%rip)\n\t"
+	                 "popq answer(%%rip)\n\tleaq 16(%%rsp), %%rsp\n\tpopq %%rsp\n\tpopq %%rbp\n\tpopq %%rbx\n\tleaq 256(%%rsp), %%rsp"
+	                 ::: "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc");
+	return (enum jst_leaf)answer;
+}
+
+static void check(void (*function)(void), enum jst_leaf want)
+{
+	for (uint64_t odd = 0; odd < 2; odd++) {
+		const enum jst_leaf got = call(function, odd);
+
+		for (int i = 0; i < REGISTERS; i++) {
+			if (before[i] != after[i]) {
+				printf("%s: register %d is not kept\n", what, i);
+				exit(1);
+			}
+		}
+		if (got != want) {
+			printf("%s: the answer is %d, not %d\n", what, (int)got, (int)want);
+			exit(1);
+		}
+	}
+}
+
+static uint64_t *counter(void)
+{
+	return (uint64_t *)(void *)(memory + CELL + sizeof(struct jst_cell));
+}
+
+/* One session, and a thread that knows the site in it: a count. */
+static void set_up(void)
+{
+	jst_thread_own = &jst_process->threads[0];
+	memset(jst_thread_own, 0, sizeof(*jst_thread_own));
+	atomic_store(&jst_process->epoch, 7);
+	word[1] = 1U << SESSION;
+	record = (struct jst_site_record){ .id = 5, .word = (int32_t)((char *)word - (char *)&record.word), .version = JST_SITE_VERSION };
+	atomic_store(&jst_process->guards[record.id], 0);
+	session.memory.base = memory;
+	atomic_store(&header.generation, 2);
+	atomic_store(&header.exit_code, -1);
+	atomic_store(&bank.plain[1], CELL / 8);
+	run = (struct jst_run){ .session = &session, .header = &header, .generation = 2, .update.bank = &bank };
+	plan = (struct jst_plan){ .shortcut = JST_SHORTCUT_COUNT, .aggregation = 1 };
+	hot = jst_leaf_hot(jst_thread_own, &record);
+	*hot = (struct jst_hot){ .record = &record, .run = &run, .plan = &plan, .epoch = 7 };
+	*counter() = 0;
+}
+
+static void check_answers(void)
+{
+	set_up();
+	what = "a count";
+	check(jst_probe_leaf, JST_LEAF_DONE);
+	if (*counter() != 2 || atomic_load(&jst_thread_own->sequence) != 4 || atomic_load(&jst_thread_own->frame) != UINTPTR_MAX)
+		exit((puts("a count: it is not counted, or the thread not outside"), 1));
+	set_up();
+	plan.shortcut = JST_SHORTCUT_COUNT_BY;
+	words[0] = 500;
+	*jst_quick_memo(&run, 1, 500) = (struct jst_run_cell){ .key = 500, .aggregation = 1, .ref = CELL / 8 };
+	what = "a count by an integer";
+	check(jst_probe_leaf, JST_LEAF_DONE);
+	words[0] = 501;
+	if (call(jst_probe_leaf, 0) != JST_LEAF_BEGUN || !(atomic_load(&jst_thread_own->sequence) & 1) || memcmp(before, after, sizeof(before)))
+		exit((puts("another integer: not begun, or a register not kept"), 1));
+	what = "inside";
+	check(jst_probe_leaf, JST_LEAF_NOT);
+
+	set_up();
+	plan.guarded = true;
+	plan.guard = (struct jst_guard){ .low = 500, .span = 0 };
+	what = "a test that fails";
+	check(jst_probe_leaf, JST_LEAF_DONE);
+	if (*counter())
+		exit((puts("a test that fails: it is counted"), 1));
+	atomic_store(&jst_process->guards[record.id], UINT64_C(1) << (48 + SESSION) | JST_GUARD_EQUAL | 500);
+	what = "a guard that refuses";
+	check(jst_probe_refuses, JST_LEAF_DONE);
+	words[0] = 500;
+	what = "a guard that does not";
+	check(jst_probe_refuses, JST_LEAF_NOT);
+
+	set_up();
+	hot->record = NULL;
+	what = "an unknown site";
+	check(jst_probe_leaf, JST_LEAF_NOT);
+	jst_thread_own = NULL;
+	what = "a new thread";
+	check(jst_probe_leaf, JST_LEAF_NOT);
+	set_up();
+	atomic_store(&jst_process->epoch, 8);
+	if (call(jst_probe_leaf, 1) != JST_LEAF_BEGUN || memcmp(before, after, sizeof(before)))
+		exit((puts("another epoch: not begun, or a register not kept"), 1));
+}
+
+int main(void)
+{
+	jst_process = mmap(NULL, sizeof(*jst_process), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (jst_process == MAP_FAILED)
+		return 1;
+	check_answers();
+	return 0;
+}
