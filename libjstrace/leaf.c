@@ -75,14 +75,16 @@ void jst_probe_leaf(void)
 	if (__builtin_expect(sequence & 1, 0))
 		return;
 	jst_thread_go_inside(thread, frame(call), sequence);
+	/* Acquire: before the record, which vouches for them. Where a signal handler forks, all reads zero in the child from then on. */
+	struct jst_run *run = __atomic_load_n(&hot->run, __ATOMIC_ACQUIRE);
+	const struct jst_plan *plan = __atomic_load_n(&hot->plan, __ATOMIC_ACQUIRE);
+
 	/* Once more, since a signal handler's event may have put another there. The epoch stands for the session's pointer: that changes first, then the epoch, and then all threads are waited for (install.c). */
 	if (__builtin_expect(hot->record != record || hot->epoch != atomic_load_explicit(&jst_process->epoch, memory_order_acquire), 0)) {
 		answer(call, JST_LEAF_BEGUN);
 		return;
 	}
-	const struct jst_plan *plan = hot->plan;
-
-	if ((!plan->guarded || jst_guard_holds(&plan->guard, call->words)) && __builtin_expect(!count(hot->run, plan, call->words), 0)) {
+	if ((!plan->guarded || jst_guard_holds(&plan->guard, call->words)) && __builtin_expect(!count(run, plan, call->words), 0)) {
 		answer(call, JST_LEAF_BEGUN);
 		return;
 	}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The short way through a probe keeps every register and gives its answer, whichever compiler it is made by, and however.
+# The short way through a probe keeps every register and gives its answer, whichever compiler it is made by, and however; and does no harm in a child that a signal handler forked in the middle of it.
 . "$(dirname "$0")/lib.sh"
 need cc
 [ "$(uname -m)" = x86_64 ] || skip "there is a short way on x86-64 alone"

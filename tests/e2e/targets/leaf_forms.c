@@ -1,10 +1,13 @@
 /*
- * Calls the functions of the short way through a probe (leaf.c, of whichever compiler it is) as the stub does, and looks at all registers afterwards.
+ * Calls the functions of the short way through a probe (leaf.c, of whichever compiler it is) as the stub does, and looks at all registers afterwards; and again with everything that the process knows wiped after the n-th instruction, for each n, as it is in the child of a fork() in a signal handler.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
 
 #include "leaf.h"
 #include "quick.h"
@@ -12,7 +15,7 @@
 struct jst_process *jst_process;
 __thread struct jst_thread *jst_thread_own __attribute__((tls_model("initial-exec")));
 
-enum { REGISTERS = 15, CELL = 64, SESSION = 3 };
+enum { REGISTERS = 15, TRAP_FLAG = 0x100, CELL = 64, SESSION = 3 };
 
 static struct jst_site_record record;
 static uint16_t word[2];
@@ -24,6 +27,7 @@ static struct jst_bank bank;
 static struct jst_hot *hot;
 static unsigned char memory[4096] __attribute__((aligned(8)));
 static uint64_t words[2];
+static volatile long steps, wipe_at = -1;
 static const char *what;
 
 /* Known to the assembly by their names. */
@@ -144,11 +148,48 @@ static void check_answers(void)
 		exit((puts("another epoch: not begun, or a register not kept"), 1));
 }
 
+static void on_trap(int signal_number, siginfo_t *info, void *context)
+{
+	(void)signal_number, (void)info;
+	if (wipe_at < 0 || steps++ == wipe_at) {
+		((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] &= ~(long long)TRAP_FLAG;
+		if (wipe_at >= 0) {
+			memset(jst_thread_own, 0, sizeof(*jst_thread_own));
+			atomic_store(&jst_process->epoch, 0);
+		}
+	}
+}
+
+/* Whether there was a step to wipe after. */
+static bool wiped(long n)
+{
+	set_up();
+	steps = 0;
+	wipe_at = n;
+	__asm__ volatile("leaq -128(%%rsp), %%rsp; pushfq; orq $0x100, (%%rsp); popfq; leaq 128(%%rsp), %%rsp" ::: "memory", "cc");
+	call(jst_probe_leaf, 0);
+	const bool reached = steps > n;
+
+	wipe_at = -1;
+	__asm__ volatile("nop");
+	if (memcmp(before, after, sizeof(before)))
+		exit((printf("wiped after %ld instructions: a register is not kept\n", n), 1));
+	return reached;
+}
+
 int main(void)
 {
+	const struct sigaction action = { .sa_sigaction = on_trap, .sa_flags = SA_SIGINFO };
+	long n = 0;
+
 	jst_process = mmap(NULL, sizeof(*jst_process), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (jst_process == MAP_FAILED)
+	if (jst_process == MAP_FAILED || sigaction(SIGTRAP, &action, NULL) != 0)
 		return 1;
 	check_answers();
+	while (wiped(n))
+		n++;
+	/* The function alone is longer. */
+	if (n < 40)
+		exit((printf("only %ld instructions were stepped through\n", n), 1));
 	return 0;
 }
