@@ -4,8 +4,8 @@ OBJCOPY ?= objcopy
 libjstrace-start := $(addprefix $(B)/libjstrace/,process.o agent.o raw_thread.o marker.o memfd.o sample.o text.o quiesce.o sites.o)
 libjstrace-objects := $(libjstrace-start) $(filter-out $(libjstrace-start),$(call objects,libjstrace))
 
-# It must not change a vector register (leaf.c).
-$(B)/libjstrace/leaf.o: CFLAGS += -mgeneral-regs-only
+# It must not change a vector register (leaf.c), whatever CFLAGS say, also those of the command line.
+$(B)/libjstrace/leaf.o: override CFLAGS += -mgeneral-regs-only
 # Those that talk with a CLI, read files and look through the program's sites, on the agent's thread.
 libjstrace-guarded := flip install marker memfd sample serve stacks talk text
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The short way through a probe keeps every register and gives its answer, whichever compiler it is made by, and however; and does no harm in a child that a signal handler forked in the middle of it.
 . "$(dirname "$0")/lib.sh"
-need cc
+need cc make
 [ "$(uname -m)" = x86_64 ] || skip "there is a short way on x86-64 alone"
 
 flags=(-std=gnu11 -D_GNU_SOURCE -fvisibility=hidden -fPIC -I"$root/libjstrace" -I"$root/runtime")
@@ -17,4 +17,6 @@ for compiler in gcc clang; do
 	done
 done
 [ $forms -gt 0 ] || skip "neither gcc nor clang is installed"
+# And it is compiled so whatever is asked for, as packagers do it: on the command line.
+make -C "$root" -n -B V=1 CFLAGS=-mavx build/libjstrace/leaf.o 2>&1 | grep -q -- '-mavx.* -mgeneral-regs-only .*leaf\.c' || fail "CFLAGS of the command line take the place of -mgeneral-regs-only"
 echo "the short way keeps all registers in $forms forms"
