@@ -66,17 +66,10 @@ static bool left_since(uint32_t index, uint64_t sequence)
 	return atomic_load_explicit(&thread->sequence, memory_order_acquire) != sequence || !tid || !jst_thread_alive(tid);
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000LL + now.tv_nsec;
-}
-
 uint32_t jst_quiesce_wait(int timeout_ms, void (*outside)(void *context, uint32_t index), void *context)
 {
-	const int64_t deadline = now_ns() + timeout_ms * 1000000LL;
+	/* Of our own waiting, not of the clock: a process that is stopped meanwhile, all of it, is to have the rest of its time when it goes on. */
+	int64_t patience = timeout_ms * 1000000LL;
 	uint32_t used = atomic_load_explicit(&jst_process->threads_used, memory_order_acquire);
 	uint32_t late = 0;
 
@@ -88,8 +81,9 @@ uint32_t jst_quiesce_wait(int timeout_ms, void (*outside)(void *context, uint32_
 		bool left = !(sequence & 1);
 		int64_t pause = 20000;
 
-		while (!left && !(left = left_since(i, sequence)) && now_ns() < deadline) {
+		while (!left && !(left = left_since(i, sequence)) && patience > 0) {
 			jst_raw_sleep(pause);
+			patience -= pause;
 			if (pause < 1000000)
 				pause *= 2;
 		}
