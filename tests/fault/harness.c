@@ -302,6 +302,48 @@ static bool compare(struct victim *one, int slots, int listening, int ms)
 	             now.anonymous, now.signals, before.threads, before.fds, before.agent_fds, before.maps, before.anonymous, before.signals);
 }
 
+bool agent_sleeps(const struct victim *one)
+{
+	char path[64], line[128];
+	int count = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", (int)one->pid, one->agent);
+	do {
+		FILE *file = fopen(path, "r");
+
+		line[0] = 0;
+		if (file) {
+			if (!fgets(line, sizeof(line), file))
+				line[0] = 0;
+			fclose(file);
+		}
+		if (line[0] >= '0' && line[0] <= '9' && atol(line) == SYS_futex)
+			return true;
+	} while (turns(&count, 5000));
+	return wrong("the agent does not go to sleep: %s", line);
+}
+
+bool stop_all(const struct victim *one)
+{
+	char path[64];
+	int count = 0;
+	bool all;
+
+	kill(one->pid, SIGSTOP);
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)one->pid);
+	do {
+		DIR *folder = opendir(path);
+
+		all = folder;
+		for (struct dirent *entry; folder && (entry = readdir(folder));)
+			if (atoi(entry->d_name) > 0)
+				all &= status_line(one->pid, atoi(entry->d_name), "State")[0] == 'T';
+		if (folder)
+			closedir(folder);
+	} while (!all && turns(&count, 10000));
+	return all || wrong("the victim does not stop");
+}
+
 void forget(struct victim *one)
 {
 	for (int w = 0; w < ORACLE_WORKERS; w++)

@@ -95,6 +95,10 @@ bool remember(struct victim *victim);
 bool as_remembered(struct victim *victim, int slots);
 /* Without the last: one more descriptor and one more mapping. For rounds, of which the last ends with as_remembered(). */
 bool nearly_as_remembered(struct victim *victim, int slots);
+/* Until the agent sleeps, and does nothing more unless it is rung. */
+bool agent_sleeps(const struct victim *victim);
+/* SIGSTOP, and until all of it stands. */
+bool stop_all(const struct victim *victim);
 /* Only how many threads, descriptors and mappings there are now. */
 struct footprint footprint_of(const struct victim *victim);
 /* Has it end, and compares all that it ever said, and how it ended, with one that does the same untraced. */
