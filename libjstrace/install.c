@@ -284,6 +284,8 @@ bool jst_install_start(struct jst_installed *installed, struct jst_clock *clock)
 
 	if (!jst_quiesce_barrier())
 		return false;
+	/* What was refused until now concerns those that run already. */
+	jst_install_refused();
 	/* As late as can be, since it may have to wait. */
 	jst_clock_start(clock, &installed->run.memory.header->clock);
 	jst_sites_lock();
@@ -300,6 +302,21 @@ bool jst_install_start(struct jst_installed *installed, struct jst_clock *clock)
 void jst_install_populate(struct jst_installed *installed)
 {
 	populate_heap(&installed->run.memory, POPULATED);
+}
+
+/* ending: one that has just been switched off. */
+static void count_refused(const struct jst_installed *ending)
+{
+	const uint64_t refused = atomic_exchange_explicit(&jst_process->threads_refused, 0, memory_order_relaxed);
+
+	for (unsigned i = 0; refused && i < JST_MAX_SESSIONS; i++)
+		if (inherited[i] && (inherited[i]->running || inherited[i] == ending))
+			atomic_fetch_add_explicit(&inherited[i]->run.memory.header->losses[JST_LOSS_THREADS], refused, memory_order_relaxed);
+}
+
+void jst_install_refused(void)
+{
+	count_refused(NULL);
 }
 
 uint32_t jst_install_stop(struct jst_installed *installed)
@@ -326,6 +343,7 @@ uint32_t jst_install_stop(struct jst_installed *installed)
 			stragglers = jst_quiesce_wait(JST_QUIESCE_TIMEOUT_MS, NULL, NULL);
 		else
 			stragglers = 1;
+		count_refused(installed);
 	}
 	inherited[index] = NULL;
 	if (stragglers) {

@@ -80,6 +80,9 @@ void jst_install_populate(struct jst_installed *installed);
 /* Turns the probes off, waits until no thread is inside, frees everything. Returns the threads that did not leave in time: then the memory is kept. Also for a session that was never started. Context: agent. */
 uint32_t jst_install_stop(struct jst_installed *installed);
 
+/* Puts the events of threads for which there was no record, since the last time, into the losses of the sessions that run. Each second, and as one ends. Context: agent. */
+void jst_install_refused(void);
+
 /* Begins another epoch, and wakes those that wait for one: what is wanted of named probes (named.h) may be something else now. With the registry's lock. Context: any but probe. */
 void jst_install_changed(void);
 

@@ -118,9 +118,8 @@ static void accept_one(struct jst_serve *serve, int64_t now)
 /* What is due once a second, for as long as something is served. */
 static void each_second(struct jst_serve *serve)
 {
-	const uint64_t refused = atomic_exchange_explicit(&jst_process->threads_refused, 0, memory_order_relaxed);
-
 	jst_thread_reap(serve->reap);
+	jst_install_refused();
 	for (int i = 0; i < CONNECTIONS; i++) {
 		struct jst_installed *installed = serve->talk[i].fd >= 0 ? serve->talk[i].installed : NULL;
 
@@ -132,7 +131,6 @@ static void each_second(struct jst_serve *serve)
 		jst_sample_permit(memory);
 		jst_sample_title(memory->header);
 		jst_sample_comms(memory);
-		atomic_fetch_add_explicit(&memory->header->losses[JST_LOSS_THREADS], refused, memory_order_relaxed);
 	}
 }
 
