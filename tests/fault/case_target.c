@@ -187,11 +187,13 @@ static bool goes_on(const char *command, int slots)
 	const uint64_t extra = atomic_load(&victim.oracle->extra);
 
 	CHECK(run_end(&run, SIGINT) && run_code(&run, 0));
-	CHECK(run_lost(&run) == 0 && counted(&run, &victim, WORKERS, 0));
-	const int64_t seen = run_value(&run, "@extra", 0);
+	const int64_t value = run_value(&run, "@extra", 0);
+	const uint64_t got = value < 0 ? 0 : (uint64_t)value, lost = run_lost(&run);
 
-	if ((seen < 0 ? 0 : (uint64_t)seen) != extra)
-		return wrong("%lld of %llu events beside the workers' were counted", (long long)seen, (unsigned long long)extra);
+	/* More than 8,192 threads a second may find no slot, of which some is told then; nothing else may be lost. */
+	if (got + lost != extra || (lost && !strstr(run.said, "events without slot: ")))
+		return wrong("%llu events beside the workers' were counted and %llu lost, of %llu; jstrace said: %s", (unsigned long long)got, (unsigned long long)lost, (unsigned long long)extra, run.said);
+	CHECK(lost || counted(&run, &victim, WORKERS, 0));
 	CHECK(as_remembered(&victim, WORKERS + slots));
 	return unharmed(&victim);
 }
@@ -218,7 +220,7 @@ static bool test_churn(void)
 
 static bool test_threads(void)
 {
-	return goes_on(soak ? "threads 32000" : "threads 640", 100);
+	return goes_on(soak ? "threads 32000" : "threads 640", 300); /* records of 8,192 threads are 256 pages */
 }
 
 static bool test_living(void)
