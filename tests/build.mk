@@ -31,10 +31,11 @@ differential-results := $(call results,build,differential/differential)
 fuzz-replays := $(call results,build,$(addprefix fuzz/,$(fuzz-names)))
 node-names := e2e/test_node e2e/test_node_churn
 asan-results := $(call results,build/asan,$(unit-names) $(stress-names) differential/differential $(addprefix fuzz/,$(fuzz-names)) $(node-names))
-# These have one thread, and much to do, or many processes, which TSan makes slow.
-tsan-results := $(call results,build/tsan,$(filter-out $(addprefix unit/test_,attach compile match plan),$(unit-names)) $(stress-names))
-# valgrind knows no pidfds, and neither clocks nor threads run under it as they do by themselves; maps under contention would take it minutes.
-valgrind-names := $(filter-out $(addprefix unit/test_,attach clock find interleaving map site thread),$(unit-names))
+# Those that have threads of their own; but of test_attach, whose many processes TSan makes slow.
+tsan-unit-names := $(filter-out unit/test_attach,$(patsubst tests/%.c,%,$(shell grep -l pthread_create $(wildcard tests/unit/test_*.c))))
+tsan-results := $(call results,build/tsan,$(tsan-unit-names) $(stress-names))
+# valgrind knows no pidfds, and neither clocks nor threads run under it as they do by themselves; maps under contention, or megabytes of records and names, would take it minutes.
+valgrind-names := $(filter-out $(addprefix unit/test_,attach clock find frames gather interleaving map match site thread),$(unit-names))
 valgrind-results := $(patsubst unit/%,build/check/valgrind/%.result,$(valgrind-names))
 golden-results := $(if $(wildcard tests/golden/run),build/check/golden.result)
 model-results := $(call results,build,$(filter-out model/memory,$(call test-names,model,*,.pml)))
