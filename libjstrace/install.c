@@ -328,6 +328,7 @@ uint32_t jst_install_stop(struct jst_installed *installed)
 	const bool ran = installed->running;
 
 	installed->running = false;
+	installed->ending = true;
 	jst_watch_switch(installed, false);
 	if (ran) {
 		atomic_fetch_and_explicit(&jst_process->watched, ~(1U << index), memory_order_relaxed);

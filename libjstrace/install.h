@@ -35,7 +35,7 @@ struct jst_installed {
 	uint32_t since;                   /* jst_process->epoch from which on what is wanted has this program's fields */
 	bool uses_comm;                   /* the program reads comm */
 	bool measures;                    /* its cost */
-	bool running;                     /* with the lock */
+	bool running, ending;             /* with the lock */
 	uint32_t sites, probes;           /* that matched when it was installed */
 	int memory_fd, tails_fd;          /* agent's; -1 once the CLI has them */
 	uint64_t self_size, work_bytes, memory_bytes; /* bytes of the mappings */

@@ -234,8 +234,8 @@ void jst_watch_come(const struct jst_site_span *span)
 	for (unsigned i = 0; i < JST_MAX_SESSIONS; i++) {
 		struct jst_installed *installed = jst_process->prepared[i];
 
-		/* All of them are found before one is on: sites of one name have one word, and a thread of an earlier constructor may be there already. */
-		if (installed && watch(installed, span) && installed->running)
+		/* Of one that ends nothing is put down any more, for who takes it away may be past here. All of them are found before one is on: sites of one name have one word, and a thread of an earlier constructor may be there already. */
+		if (installed && !installed->ending && watch(installed, span) && installed->running)
 			switch_span(installed, span, true);
 	}
 }

@@ -35,7 +35,7 @@ asan-results := $(call results,build/asan,$(unit-names) $(stress-names) differen
 tsan-unit-names := $(filter-out unit/test_attach,$(patsubst tests/%.c,%,$(shell grep -l pthread_create $(wildcard tests/unit/test_*.c))))
 tsan-results := $(call results,build/tsan,$(tsan-unit-names) $(stress-names))
 # valgrind knows no pidfds, and neither clocks nor threads run under it as they do by themselves; maps under contention, or megabytes of records and names, would take it minutes.
-valgrind-names := $(filter-out $(addprefix unit/test_,attach clock find frames gather interleaving map match site thread),$(unit-names))
+valgrind-names := $(filter-out $(addprefix unit/test_,attach clock find frames gather interleaving map match site thread watch),$(unit-names))
 valgrind-results := $(patsubst unit/%,build/check/valgrind/%.result,$(valgrind-names))
 golden-results := $(if $(wildcard tests/golden/run),build/check/golden.result)
 model-results := $(call results,build,$(filter-out model/memory,$(call test-names,model,*,.pml)))
