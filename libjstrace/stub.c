@@ -44,6 +44,8 @@
 	"popq %rcx\n" \
 	"popq %rax\n" \
 	"popq %rbp\n" \
+	".cfi_def_cfa rsp, 136\n" \
+	".cfi_restore rbp\n" \
 	"ret\n" \
 	".cfi_restore_state\n"
 
