@@ -52,8 +52,10 @@ void jst_probe_refuses(void)
 	struct jst_leaf_call *call = called();
 	const uint32_t watchers = jst_site_watchers(call->record);
 
+	const _Atomic uint64_t *guards = atomic_load_explicit(&jst_process->guards, memory_order_acquire); /* pairs with watch.c */
+
 	/* Where no session watches any more, neither guard nor none can do wrong. */
-	if (jst_guard_refuses(atomic_load_explicit(&jst_process->guards[__atomic_load_n(&call->record->id, __ATOMIC_RELAXED)], memory_order_relaxed), watchers, call->words))
+	if (__builtin_expect(guards != NULL, 1) && jst_guard_refuses(atomic_load_explicit(&guards[__atomic_load_n(&call->record->id, __ATOMIC_RELAXED)], memory_order_relaxed), watchers, call->words))
 		answer(call, JST_LEAF_DONE);
 }
 

@@ -82,11 +82,11 @@ struct jst_process {
 	_Atomic uint64_t serial;                  /* of the newest thread */
 	_Atomic uint64_t threads_refused;         /* events of threads for which there was no record, not yet put into sessions' losses */
 
+	_Atomic(_Atomic uint64_t *) guards;       /* leaf.h: one for each id of a site; made for the first, with the lock, and kept. NULL: none, also in a child */
+
 	struct jst_stack_map stack_map;           /* untouched until a program calls stack() */
 
 	struct jst_thread threads[JST_SLOTS];
-
-	_Atomic uint64_t guards[JST_MAX_SITES];   /* by site id: leaf.h; untouched but for sites whose events a test may end. Written by the agent and by objects that come and go, with the lock */
 };
 
 _Static_assert(sizeof(struct jst_thread) == 256, "a record is whole cache lines");

@@ -80,10 +80,16 @@ static struct jst_bound *take_up(struct jst_installed *installed, const struct j
 /* Another session's guard of the site gives way: while both watch, none holds. */
 static void hint(struct jst_installed *installed, struct jst_site_record *record, uint32_t id, const struct jst_binding *binding)
 {
-	const uint64_t guard = jst_guard_of(binding, installed->index);
+	uint64_t guard = jst_guard_of(binding, installed->index);
+	_Atomic uint64_t *guards = atomic_load_explicit(&jst_process->guards, memory_order_relaxed);
 
-	if (guard || record->leaf & JST_HINT_GUARD)
-		atomic_store_explicit(&jst_process->guards[id], guard, memory_order_relaxed);
+	if (guard && !guards) {
+		guards = jst_raw_memory(JST_MAX_SITES * sizeof(*guards));
+		guard = guards ? guard : 0;
+		atomic_store_explicit(&jst_process->guards, guards, memory_order_release); /* pairs with leaf.c */
+	}
+	if (guards && (guard || record->leaf & JST_HINT_GUARD))
+		atomic_store_explicit(&guards[id], guard, memory_order_relaxed);
 	jst_leaf_hint(record, JST_HINT_GUARD, guard);
 	jst_leaf_hint(record, JST_HINT_LEAF, binding->flags & JST_BINDING_LEAF);
 }
@@ -91,8 +97,10 @@ static void hint(struct jst_installed *installed, struct jst_site_record *record
 /* Takes away the guard of a site that is the session's, before the session's index is another's or the site's id. */
 static void unhint(const struct jst_installed *installed, const struct jst_site_record *record, uint32_t id)
 {
-	if (record->leaf & JST_HINT_GUARD && JST_GUARD_WATCHERS(atomic_load_explicit(&jst_process->guards[id], memory_order_relaxed)) == 1U << installed->index)
-		atomic_store_explicit(&jst_process->guards[id], 0, memory_order_relaxed);
+	_Atomic uint64_t *guards = atomic_load_explicit(&jst_process->guards, memory_order_relaxed);
+
+	if (record->leaf & JST_HINT_GUARD && guards && JST_GUARD_WATCHERS(atomic_load_explicit(&guards[id], memory_order_relaxed)) == 1U << installed->index)
+		atomic_store_explicit(&guards[id], 0, memory_order_relaxed);
 }
 
 static void bind_one(struct jst_installed *installed, struct jst_site_record *record, uint32_t id)

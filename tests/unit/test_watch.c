@@ -54,7 +54,9 @@ static struct jst_site_span own(void)
 
 static uint64_t guard(uint32_t id)
 {
-	return atomic_load(&jst_process->guards[id]);
+	_Atomic uint64_t *guards = atomic_load(&jst_process->guards);
+
+	return guards ? atomic_load(&guards[id]) : 0;
 }
 
 /* The session's index is another's soon, whose events that guard would refuse. */
