@@ -190,7 +190,7 @@ static bool goes_on(const char *command, int slots)
 	const int64_t value = run_value(&run, "@extra", 0);
 	const uint64_t got = value < 0 ? 0 : (uint64_t)value, lost = run_lost(&run);
 
-	/* More than 8,192 threads a second may find no slot, of which some is told then; nothing else may be lost. */
+	/* More than 8,192 threads a second find no slot, nor does the child of a vfork(); that is told, and nothing else may be lost. */
 	if (got + lost != extra || (lost && !strstr(run.said, "events without slot: ")))
 		return wrong("%llu events beside the workers' were counted and %llu lost, of %llu; jstrace said: %s", (unsigned long long)got, (unsigned long long)lost, (unsigned long long)extra, run.said);
 	CHECK(lost || counted(&run, &victim, WORKERS, 0));

@@ -269,11 +269,32 @@ static bool find_agent(struct victim *one)
 	return one->agent || wrong("process %d has no agent", (int)one->pid);
 }
 
+bool agent_sleeps(const struct victim *one)
+{
+	char path[64], line[128];
+	int count = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", (int)one->pid, one->agent);
+	do {
+		FILE *file = fopen(path, "r");
+
+		line[0] = 0;
+		if (file) {
+			if (!fgets(line, sizeof(line), file))
+				line[0] = 0;
+			fclose(file);
+		}
+		if (line[0] >= '0' && line[0] <= '9' && atol(line) == SYS_futex)
+			return true;
+	} while (turns(&count, 5000));
+	return wrong("the agent does not go to sleep: %s", line);
+}
+
 bool remember(struct victim *one)
 {
 	int count = 0;
 
-	if (!find_agent(one))
+	if (!find_agent(one) || !agent_sleeps(one))
 		return false;
 	/* Until it stays as it is: threads that begin map something, and the agent may be busy with its own beginning. */
 	one->before = footprint_of(one);
@@ -300,27 +321,6 @@ static bool compare(struct victim *one, int slots, int listening, int ms)
 	} while (turns(&count, ms));
 	return wrong("%d ms after the session: threads %d, descriptors %d, the agent's %d, mappings %d, own memory %ld kB, signals %s; before: %d, %d, %d, %d, %ld kB, %s", ms, now.threads, now.fds, now.agent_fds, now.maps,
 	             now.anonymous, now.signals, before.threads, before.fds, before.agent_fds, before.maps, before.anonymous, before.signals);
-}
-
-bool agent_sleeps(const struct victim *one)
-{
-	char path[64], line[128];
-	int count = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", (int)one->pid, one->agent);
-	do {
-		FILE *file = fopen(path, "r");
-
-		line[0] = 0;
-		if (file) {
-			if (!fgets(line, sizeof(line), file))
-				line[0] = 0;
-			fclose(file);
-		}
-		if (line[0] >= '0' && line[0] <= '9' && atol(line) == SYS_futex)
-			return true;
-	} while (turns(&count, 5000));
-	return wrong("the agent does not go to sleep: %s", line);
 }
 
 bool stop_all(const struct victim *one)
@@ -432,6 +432,11 @@ bool unharmed_end(struct victim *one)
 
 	if (!launch(&other, NULL, NULL))
 		return false;
+	/* Where the agent of the one had begun, so has that of the other. */
+	if (one->agent && (!find_agent(&other) || !agent_sleeps(&other))) {
+		end(&other);
+		return false;
+	}
 	left = strdup(one->asked);
 	for (char *text = left; (line = strsep(&text, "\n")) && *line;) {
 		if (!tell_line(&other, line))

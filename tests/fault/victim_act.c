@@ -155,7 +155,8 @@ __attribute__((noinline)) static pid_t vfork_one(void)
 	const pid_t child = vfork();
 
 	if (child == 0) {
-		JSTRACE("extra:step", "n", 2);
+		/* On its parent's memory: an event of the parent's, or, where the thread has had none before, one for which there is no slot. */
+		fire_extra(2);
 		_exit(0);
 	}
 	return child;
