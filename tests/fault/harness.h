@@ -70,8 +70,6 @@ extern enum form form;
 /* Longer forms are wanted: SOAK=1. */
 extern bool soak;
 
-struct fault_case;
-
 bool is_root(void);
 /* For good, and for what is exec'd too. */
 bool drop_privileges(void);
