@@ -51,7 +51,7 @@
 
 #if JST_HAS_LEAF
 _Static_assert(offsetof(struct jst_site_record, leaf) == 27, "the stub looks at it");
-_Static_assert(JST_HINT_GUARD == 2 && JST_LEAF_DONE == 0 && JST_LEAF_NOT == 1 && JST_LEAF_BEGUN == 2, "the stub compares with these");
+_Static_assert(JST_HINT_LEAF == 1 && JST_HINT_GUARD == 2 && JST_LEAF_DONE == 0 && JST_LEAF_NOT == 1 && JST_LEAF_BEGUN == 2, "the stub compares with these");
 _Static_assert(offsetof(struct jst_leaf_call, answer) == 0 && offsetof(struct jst_leaf_call, record) == 8 && offsetof(struct jst_leaf_call, words) == 16 && sizeof(struct jst_leaf_call) == 24, "the stub pushes it");
 
 /* First the short way, if it may do. */
@@ -69,6 +69,8 @@ _Static_assert(offsetof(struct jst_leaf_call, answer) == 0 && offsetof(struct js
 	"call jst_probe_refuses\n" \
 	"cmpl $1, (%rsp)\n" \
 	"jb 3f\n" \
+	"testb $1, 27(%r11)\n" \
+	"je 3f\n" \
 	"2: call jst_probe_leaf\n" \
 	"cmpl $1, (%rsp)\n" \
 	"3: leaq 24(%rsp), %rsp\n" \

@@ -370,7 +370,7 @@ static void make(const struct jst_program *program, struct jst_binding *binding,
 	binding->plan = plan;
 	if (clauses && guarded == clauses)
 		flags |= JST_BINDING_GUARDED;
-	if (clauses == 1 && (guarded || plan->shortcut == JST_SHORTCUT_COUNT || plan->shortcut == JST_SHORTCUT_COUNT_BY))
+	if (clauses == 1 && (plan->shortcut == JST_SHORTCUT_COUNT || plan->shortcut == JST_SHORTCUT_COUNT_BY))
 		flags |= JST_BINDING_LEAF;
 	if (clauses == 1 && plan->shortcut == JST_SHORTCUT_UPDATE)
 		flags |= JST_BINDING_UPDATES;

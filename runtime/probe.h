@@ -80,7 +80,7 @@ enum {
 	JST_BINDING_GUARDED = 4, /* every clause has a guard */
 	JST_BINDING_MEASURED = 32, /* its events are counted, and some timed */
 	JST_BINDING_UPDATES = 16, /* one clause, which updates an aggregation and does nothing else */
-	JST_BINDING_LEAF = 8,    /* one clause, which a test may end before it does anything, or which counts */
+	JST_BINDING_LEAF = 8,    /* one clause, which counts, after a test at most */
 };
 
 /* A probe bound to a program. Immutable once published. */

@@ -238,7 +238,7 @@ START_TEST(what_scripts_are_full_of_has_shortcuts)
 		{ "request:end < t[id] = now >", JST_SHORTCUT_PUT_NOW, JST_BINDING_CLOCK },
 		{ "request:end < @ = count() >", JST_SHORTCUT_COUNT, JST_BINDING_LEAF },
 		{ "request:end /status >= 500/ < @ = count() >", JST_SHORTCUT_COUNT, JST_BINDING_GUARDED | JST_BINDING_LEAF },
-		{ "request:end /status >= 500/ < @[path] = stats(status) >", JST_SHORTCUT_NONE, JST_BINDING_GUARDED | JST_BINDING_LEAF | JST_BINDING_DOUBLES },
+		{ "request:end /status >= 500/ < @[path] = stats(status) >", JST_SHORTCUT_NONE, JST_BINDING_GUARDED | JST_BINDING_DOUBLES },
 		{ "request:end < @[status] = count() >", JST_SHORTCUT_COUNT_BY, JST_BINDING_LEAF },
 		{ "request:end < @[status] = sum(size) >", JST_SHORTCUT_UPDATE, JST_BINDING_UPDATES },
 		{ "request:end < @ = max(size) >", JST_SHORTCUT_UPDATE, JST_BINDING_UPDATES },

@@ -26,6 +26,7 @@ static struct jst_memory_header header;
 static struct jst_bank bank;
 static struct jst_hot *hot;
 static unsigned char memory[4096] __attribute__((aligned(8)));
+static _Atomic uint64_t guards[8];
 static uint64_t words[2];
 static volatile long steps, wipe_at = -1;
 static const char *what;
@@ -90,7 +91,8 @@ static void set_up(void)
 	atomic_store(&jst_process->epoch, 7);
 	word[1] = 1U << SESSION;
 	record = (struct jst_site_record){ .id = 5, .word = (int32_t)((char *)word - (char *)&record.word), .version = JST_SITE_VERSION };
-	atomic_store(&jst_process->guards[record.id], 0);
+	atomic_store(&jst_process->guards, guards);
+	atomic_store(&guards[record.id], 0);
 	session.memory.base = memory;
 	atomic_store(&header.generation, 2);
 	atomic_store(&header.exit_code, -1);
@@ -128,7 +130,7 @@ static void check_answers(void)
 	check(jst_probe_leaf, JST_LEAF_DONE);
 	if (*counter())
 		exit((puts("a test that fails: it is counted"), 1));
-	atomic_store(&jst_process->guards[record.id], UINT64_C(1) << (48 + SESSION) | JST_GUARD_EQUAL | 500);
+	atomic_store(&guards[record.id], UINT64_C(1) << (48 + SESSION) | JST_GUARD_EQUAL | 500);
 	what = "a guard that refuses";
 	check(jst_probe_refuses, JST_LEAF_DONE);
 	words[0] = 500;
