@@ -147,7 +147,7 @@ struct jst_value jst_operator_text(const char *bytes, uint64_t length)
 	return jst_value_string(bytes, length > INT32_MAX ? INT32_MAX : (uint32_t)length);
 }
 
-struct jst_value jst_operator_load(const uint64_t *words, unsigned type, unsigned word)
+struct jst_value jst_operator_load(const uint64_t *words, unsigned type, unsigned word, uint64_t most)
 {
 	double d;
 
@@ -158,7 +158,7 @@ struct jst_value jst_operator_load(const uint64_t *words, unsigned type, unsigne
 	case JST_FIELD_STRING: {
 		const char *bytes = (const char *)(uintptr_t)words[word];
 
-		return jst_operator_text(bytes, bytes ? strlen(bytes) : 0);
+		return jst_operator_text(bytes, bytes ? strnlen(bytes, most) : 0);
 	}
 	case JST_FIELD_BYTES:
 		return jst_operator_text((const char *)(uintptr_t)words[word], words[word + 1]);

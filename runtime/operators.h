@@ -20,15 +20,15 @@ bool jst_operator_compare(enum jst_opcode op, const struct jst_value *b, const s
 /* MATCH. What it costs is taken from *remaining, instructions of the budget; below 0: it was too little. */
 bool jst_operator_match(const struct jst_value *text, const struct jst_value *glob, int64_t *remaining);
 
-/* A field's value from an event's words; of other types than integers. */
-struct jst_value jst_operator_load(const uint64_t *words, unsigned type, unsigned word);
+/* A field's value from an event's words; of other types than integers. Of a string that only its NUL ends no more than most bytes are looked at, which is its length then: the program's memory may go on without one for megabytes, or not at all. */
+struct jst_value jst_operator_load(const uint64_t *words, unsigned type, unsigned word, uint64_t most);
 
 /* Likewise of all types. */
-static inline struct jst_value jst_run_load(const uint64_t *words, unsigned type, unsigned word)
+static inline struct jst_value jst_run_load(const uint64_t *words, unsigned type, unsigned word, uint64_t most)
 {
 	if (__builtin_expect(jst_field_is_integer(type), 1))
 		return jst_value_int((int64_t)words[word]);
-	return jst_operator_load(words, type, word);
+	return jst_operator_load(words, type, word, most);
 }
 
 /* A string field's value; NULL is nil. At most INT32_MAX bytes of length. */

@@ -43,7 +43,7 @@ static inline __attribute__((always_inline)) struct jst_cell *find_by_text(struc
 {
 	const struct jst_memory *memory = &run->session->memory;
 	const char *text = (const char *)(uintptr_t)run->words[plan->word];
-	const size_t size = __builtin_expect(text != NULL, 1) ? strlen(text) : SIZE_MAX;
+	const size_t size = __builtin_expect(text != NULL, 1) ? strnlen(text, JST_QUICK_TEXT + 1) : SIZE_MAX;
 
 	if (__builtin_expect(size > JST_QUICK_TEXT || size > run->session->string_size, 0))
 		return NULL;

@@ -93,6 +93,9 @@ static __attribute__((noinline, cold)) void ask_exit(const struct jst_run *run, 
 			goto spent;                       \
 	} while (0)
 
+/* Bytes that are more than the rest of the budget: who looks at so many is stopped. */
+#define TOO_MANY (((uint64_t)remaining + 1) * JST_BYTES_A_STEP)
+
 void jst_vm_run(struct jst_run *run, const struct jst_plan *plan, const struct jst_plan *end)
 {
 	static const void *const handlers[JST_QUICK_END] = {
@@ -135,7 +138,7 @@ op_MOVE:
 op_FIELD: {
 	const struct jst_field_binding field = run->binding->field[insn->imm];
 
-	A = jst_run_load(words, field.type, field.word);
+	A = jst_run_load(words, field.type, field.word, TOO_MANY);
 	CHARGE(A.length);
 	NEXT;
 }
@@ -379,7 +382,7 @@ quick_INTFIELD:
 quick_TEXTFIELD: {
 	const char *text = (const char *)(uintptr_t)words[insn->b];
 
-	A = jst_operator_text(text, text ? strlen(text) : 0);
+	A = jst_operator_text(text, text ? strnlen(text, TOO_MANY) : 0);
 	CHARGE(A.length);
 	NEXT;
 }

@@ -28,7 +28,7 @@ uint64_t jst_run_record(struct jst_run *run, const struct jst_insn *insn, const 
 
 		count = probe->fields < JST_MAX_SITE_FIELDS ? probe->fields : JST_MAX_SITE_FIELDS;
 		for (uint32_t i = 0; i < count; i++) {
-			fields[i] = jst_run_load(run->words, probe->field[i].type, probe->field[i].word);
+			fields[i] = jst_run_load(run->words, probe->field[i].type, probe->field[i].word, (uint64_t)run->session->string_size + 1); /* what is longer is cut */
 			length += fields[i].length;
 		}
 		values = fields;

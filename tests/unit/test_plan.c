@@ -264,11 +264,43 @@ START_TEST(what_scripts_are_full_of_has_shortcuts)
 }
 END_TEST
 
+/* A string that no NUL ends, up to memory that nobody may read: the clause is over when its budget is, and what is kept of it is cut. */
+START_TEST(a_string_without_an_end_is_not_followed)
+{
+	static const struct { const char *script; enum jst_loss loss; } rows[] = {
+		{ "request:end < @[path] = count() >", JST_LOSS_BUDGET },
+		{ "request:end /strlen(path) > 5/ < @ = count() >", JST_LOSS_BUDGET },
+		{ "request:end < @[path, id] = count() >", JST_LOSS_BUDGET },
+		{ "request:end { emit; }", JST_LOSS_STRINGS },
+	};
+	enum { TEXT = BUDGET * 16 + 4096 - BUDGET * 16 % 4096 + 4096 };
+	char *text = mmap(NULL, TEXT + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert_ptr_ne(text, MAP_FAILED);
+	memset(text, 'x', TEXT);
+	ck_assert_int_eq(mprotect(text + TEXT, 4096, PROT_NONE), 0);
+	for (unsigned i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+		struct jst_program *program = program_of(rows[i / 2].script);
+		const uint64_t words[FIELDS] = { 1, 200, (uint64_t)(uintptr_t)text };
+		struct side side;
+
+		open_side(&side, program, i % 2);
+		for (int event = 0; event < 3; event++)
+			jst_session_event(&side.session, &side.runner, &side.bindings[1], words);
+		ck_assert_msg(atomic_load(&side.session.memory.slots[0].losses[rows[i / 2].loss]) == 3, "%s: %d", rows[i / 2].script, (int)atomic_load(&side.session.memory.slots[0].losses[rows[i / 2].loss]));
+		close_side(&side);
+		free(program);
+	}
+	munmap(text, TEXT + 4096);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("plan");
 	TCase *same = tcase_create("quick and plain"), *shape = tcase_create("shapes");
 
+	tcase_add_test(shape, a_string_without_an_end_is_not_followed);
 	tcase_set_timeout(same, 60);
 	tcase_add_loop_test(same, quick_is_as_plain, 0, sizeof(scripts) / sizeof(scripts[0]));
 	tcase_add_test(shape, what_scripts_are_full_of_has_shortcuts);
