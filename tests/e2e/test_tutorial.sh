@@ -11,9 +11,9 @@ for name in build examples libjstrace; do
 done
 PATH=$build:$PATH
 
-# What may differ from run to run: figures (with their units), the length of bars and of blanks, how many rows of one kind follow each other, and how often one fits.
+# What may differ from run to run: whether anything was under way as jstrace attached, figures (with their units), the length of bars and of blanks, how many rows of one kind follow each other, and how often one fits.
 shape() {
-	sed -E -e 's/[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?(ns|us|ms|m[0-9]+s|h[0-9]+m|s|[KMGT]?i?B)?\b/N/g' -e 's/#+//g' -e 's/[-=]{3,}/---/g' -e 's/[[:space:]]+/ /g' -e 's/ +$//' -e 's/^ +//' | uniq
+	sed -E -e '/^jstrace: .* had no .* with the same id/d' -e '/^jstrace: not everything was seen: values skipped: [0-9]+$/d' -e 's/[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?(ns|us|ms|m[0-9]+s|h[0-9]+m|s|[KMGT]?i?B)?\b/N/g' -e 's/#+//g' -e 's/[-=]{3,}/---/g' -e 's/[[:space:]]+/ /g' -e 's/ +$//' -e 's/^ +//' | uniq
 }
 
 commands=0 wrong=0
