@@ -14,12 +14,22 @@
 enum {
 	JST_HINT_LEAF = 1,  /* jst_probe_leaf() may do */
 	JST_HINT_GUARD = 2, /* there may be a guard */
+	JST_HINT_START = 4, /* jst_probe_start() may do */
+	JST_HINT_END = 8,   /* jst_probe_end() may do */
+	JST_HINT_WAYS = JST_HINT_LEAF | JST_HINT_START | JST_HINT_END,
 };
+
+/* The short way that a binding may take, as hints. */
+static inline uint8_t jst_leaf_way(const struct jst_binding *binding)
+{
+	return (uint8_t)((binding->flags & JST_BINDING_LEAF ? JST_HINT_LEAF : 0) | (binding->flags & JST_BINDING_STARTS ? JST_HINT_START : 0) | (binding->flags & JST_BINDING_ENDS ? JST_HINT_END : 0));
+}
 
 enum jst_leaf {
 	JST_LEAF_DONE,
 	JST_LEAF_NOT,   /* nothing was done: jst_probe_dispatch() must */
 	JST_LEAF_BEGUN, /* the thread has entered, and that is all: jst_probe_begun() must go on */
+	JST_LEAF_LEFT,  /* the thread has entered, and something was done: jst_probe_left() must do what is left */
 };
 
 /* What the stub has at its stack pointer as it calls them. Registers that carry something there or back would not do: no_caller_saved_registers does not make clang keep that of an argument, and without optimisation it keeps that of the result, so that there is none. */
@@ -60,7 +70,7 @@ static inline uint64_t jst_guard_of(const struct jst_binding *binding, uint32_t 
 	return constant == (int32_t)constant ? rest | kind | (uint32_t)constant : 0;
 }
 
-/* Puts down or takes away a hint. Threads that bind a site and the agent may do so at once, and none is lost. Context: any. */
+/* Puts down or takes away hints. Threads that bind a site and the agent may do so at once, and none is lost. Context: any. */
 static inline void jst_leaf_hint(struct jst_site_record *record, uint8_t hint, bool on)
 {
 	if (!(__atomic_load_n(&record->leaf, __ATOMIC_RELAXED) & hint) == !on)
@@ -93,6 +103,8 @@ static inline struct jst_hot *jst_leaf_hot(struct jst_thread *thread, const stru
 /* With a struct jst_leaf_call at the caller's stack pointer, of any alignment. They keep all registers. Context: probe. */
 __attribute__((visibility("hidden"), no_caller_saved_registers)) void jst_probe_refuses(void); /* DONE or NOT */
 __attribute__((visibility("hidden"), no_caller_saved_registers)) void jst_probe_leaf(void);
+__attribute__((visibility("hidden"), no_caller_saved_registers)) void jst_probe_start(void);
+__attribute__((visibility("hidden"), no_caller_saved_registers)) void jst_probe_end(void);
 #else
 #define JST_HAS_LEAF 0
 #endif

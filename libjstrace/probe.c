@@ -6,6 +6,7 @@
 #include "event.h"
 #include "jstrace.h"
 #include "leaf.h"
+#include "run.h"
 #include "stub.h"
 #include "table.h"
 
@@ -44,7 +45,7 @@ static void warm(const struct jst_installed *installed, const struct jst_site_re
 	hot->record = NULL;
 	atomic_signal_fence(memory_order_seq_cst);
 	hot->run = jst_run_of(&installed->run, thread->runner.slot);
-	hot->plan = bound->binding.plan;
+	hot->binding = &bound->binding;
 	hot->epoch = epoch;
 	/* Last: a signal handler may leave this event anywhere. */
 	atomic_signal_fence(memory_order_seq_cst);
@@ -54,7 +55,7 @@ static void warm(const struct jst_installed *installed, const struct jst_site_re
 static __attribute__((noinline)) void run_one(const uint64_t *words, struct jst_installed *installed, const struct jst_site_record *record, const struct jst_bound *bound, struct jst_thread *thread)
 {
 	jst_event_run(installed, thread, &bound->binding, words);
-	if (JST_HAS_LEAF && __builtin_expect(bound->binding.flags & JST_BINDING_LEAF, 0))
+	if (JST_HAS_LEAF && __builtin_expect(bound->binding.flags & (JST_BINDING_LEAF | JST_BINDING_STARTS | JST_BINDING_ENDS), 0))
 		warm(installed, record, bound, thread);
 	jst_thread_leave(thread);
 }
@@ -122,6 +123,20 @@ void jst_probe_begun(const uint64_t *words, const struct jst_site_record *record
 	}
 	dispatch_one(words, record, thread, watchers);
 }
+
+#if JST_HAS_LEAF
+void jst_probe_left(const uint64_t *words, const struct jst_site_record *record, const struct jst_frame *const *innermost)
+{
+	struct jst_thread *thread = __atomic_load_n(&jst_thread_own, __ATOMIC_RELAXED);
+	const struct jst_hot *hot = jst_leaf_hot(thread, record);
+
+	atomic_store_explicit(&thread->frame, (uintptr_t)innermost, memory_order_relaxed);
+	/* A child that a signal handler forked meanwhile knows nothing any more. */
+	if (hot->record == record)
+		jst_run_left(hot->run, hot->binding, words);
+	jst_thread_leave(thread);
+}
+#endif
 
 /* The event's description and words; false: not one that a probe may have. */
 static bool describe(struct jst_probe *probe, uint64_t *words, const char *name, const struct jstrace_field *fields, size_t count)

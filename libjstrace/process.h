@@ -27,13 +27,12 @@ enum { JST_MAX_SITES = 1 << 20 }; /* ids of sites; 0 is nobody's. A session has 
  */
 struct jst_site_record;
 struct jst_run;
-struct jst_plan;
 
-/* What a thread knows of a site without looking again, as long as the epoch is that: the only session that watches, in which it has its slot, and the only clause. The owner's; written inside an event. */
+/* What a thread knows of a site without looking again, as long as the epoch is that: the only session that watches, in which it has its slot, and what that does there. The owner's; written inside an event. */
 struct jst_hot {
 	const struct jst_site_record *record; /* NULL: nothing is known; while the rest is written, too */
 	struct jst_run *run;
-	const struct jst_plan *plan;
+	const struct jst_binding *binding;
 	uint32_t epoch;
 };
 enum { JST_HOT = 4 };

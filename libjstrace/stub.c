@@ -51,34 +51,49 @@
 
 #if JST_HAS_LEAF
 _Static_assert(offsetof(struct jst_site_record, leaf) == 27, "the stub looks at it");
-_Static_assert(JST_HINT_LEAF == 1 && JST_HINT_GUARD == 2 && JST_LEAF_DONE == 0 && JST_LEAF_NOT == 1 && JST_LEAF_BEGUN == 2, "the stub compares with these");
+_Static_assert(JST_HINT_LEAF == 1 && JST_HINT_GUARD == 2 && JST_HINT_START == 4 && JST_HINT_END == 8 && JST_LEAF_DONE == 0 && JST_LEAF_NOT == 1 && JST_LEAF_BEGUN == 2 && JST_LEAF_LEFT == 3, "the stub compares with these");
 _Static_assert(offsetof(struct jst_leaf_call, answer) == 0 && offsetof(struct jst_leaf_call, record) == 8 && offsetof(struct jst_leaf_call, words) == 16 && sizeof(struct jst_leaf_call) == 24, "the stub pushes it");
 
-/* First the short way, if it may do. */
+/* First the short way, if it may do. Offsets are given whole: clang's assembler takes one that is adjusted from where it was before .cfi_restore_state. */
 #define SHORT_WAY \
 	"cmpb $0, 27(%r11)\n" \
 	"je 1f\n" \
 	"pushq %rdi\n" \
-	".cfi_adjust_cfa_offset 8\n" \
+	".cfi_def_cfa_offset 144\n" \
 	"pushq %r11\n" \
-	".cfi_adjust_cfa_offset 8\n" \
+	".cfi_def_cfa_offset 152\n" \
 	"pushq $1\n" \
-	".cfi_adjust_cfa_offset 8\n" \
+	".cfi_def_cfa_offset 160\n" \
 	"testb $2, 27(%r11)\n" \
 	"je 2f\n" \
 	"call jst_probe_refuses\n" \
 	"cmpl $1, (%rsp)\n" \
-	"jb 3f\n" \
-	"testb $1, 27(%r11)\n" \
+	"jb 7f\n" \
+	"2: testb $1, 27(%r11)\n" \
 	"je 3f\n" \
-	"2: call jst_probe_leaf\n" \
-	"cmpl $1, (%rsp)\n" \
-	"3: leaq 24(%rsp), %rsp\n" \
-	".cfi_adjust_cfa_offset -24\n" \
-	"jnb 4f\n" \
+	"call jst_probe_leaf\n" \
+	"jmp 5f\n" \
+	"3: testb $4, 27(%r11)\n" \
+	"je 4f\n" \
+	"call jst_probe_start\n" \
+	"jmp 5f\n" \
+	"4: testb $8, 27(%r11)\n" \
+	"je 6f\n" \
+	"call jst_probe_end\n" \
+	"5: cmpl $1, (%rsp)\n" \
+	"jnb 6f\n" \
+	"7: leaq 24(%rsp), %rsp\n" \
+	".cfi_def_cfa_offset 136\n" \
 	"ret\n" \
-	"4: je 1f\n" \
-	WHOLE_WAY("jst_probe_begun")
+	".cfi_def_cfa_offset 160\n" \
+	"6: cmpl $2, (%rsp)\n" \
+	"leaq 24(%rsp), %rsp\n" \
+	".cfi_def_cfa_offset 136\n" \
+	"jb 1f\n" \
+	"jne 8f\n" \
+	WHOLE_WAY("jst_probe_begun") \
+	"8:\n" \
+	WHOLE_WAY("jst_probe_left")
 #else
 #define SHORT_WAY
 #endif

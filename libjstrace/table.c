@@ -117,8 +117,7 @@ __attribute__((noinline)) const struct jst_binding *jst_table_site(struct jst_in
 	/* Release and acquire pair with each other, with the acquire in probe.c and with that of who forgets the site (watch.c). Who comes second leaves its own in the arena. */
 	if (!atomic_compare_exchange_strong_explicit(&installed->bound[id], &other, bound, memory_order_release, memory_order_acquire))
 		return &other->binding;
-	if (bound->binding.flags & JST_BINDING_LEAF)
-		jst_leaf_hint((struct jst_site_record *)record, JST_HINT_LEAF, true);
+	jst_leaf_hint((struct jst_site_record *)record, jst_leaf_way(&bound->binding), true);
 	return &bound->binding;
 }
 

@@ -91,7 +91,8 @@ static void hint(struct jst_installed *installed, struct jst_site_record *record
 	if (guards && (guard || record->leaf & JST_HINT_GUARD))
 		atomic_store_explicit(&guards[id], guard, memory_order_relaxed);
 	jst_leaf_hint(record, JST_HINT_GUARD, guard);
-	jst_leaf_hint(record, JST_HINT_LEAF, binding->flags & JST_BINDING_LEAF);
+	jst_leaf_hint(record, JST_HINT_WAYS & ~jst_leaf_way(binding), false);
+	jst_leaf_hint(record, jst_leaf_way(binding), true);
 }
 
 /* Takes away the guard of a site that is the session's, before the session's index is another's or the site's id. */

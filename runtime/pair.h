@@ -87,11 +87,17 @@ static inline struct jst_pair jst_pair_load(struct jst_atomic_pair *at)
 	struct jst_pair pair = { 0, 0 };
 
 	if (__builtin_expect(jst_pair_vector, 1)) {
+#if !defined(__SSE2__)
+		/* A compiler that is to use no vector register keeps nothing there either. */
+		__asm__ volatile("movdqa %2, %%xmm0\n\tmovq %%xmm0, %0\n\tmovhlps %%xmm0, %%xmm0\n\tmovq %%xmm0, %1" : "=r"(pair.low), "=r"(pair.high) : "m"(*at) : "memory");
+		return pair;
+#else
 		__m128i both;
 		__asm__ volatile("movdqa %1, %0" : "=x"(both) : "m"(*at) : "memory");
 		pair.low = (uint64_t)_mm_cvtsi128_si64(both);
 		pair.high = (uint64_t)_mm_cvtsi128_si64(_mm_unpackhi_epi64(both, both));
 		return pair;
+#endif
 	}
 	jst_pair_swap(at, &pair, pair);
 	return pair;

@@ -372,6 +372,10 @@ static void make(const struct jst_program *program, struct jst_binding *binding,
 		flags |= JST_BINDING_GUARDED;
 	if (clauses == 1 && (plan->shortcut == JST_SHORTCUT_COUNT || plan->shortcut == JST_SHORTCUT_COUNT_BY))
 		flags |= JST_BINDING_LEAF;
+	if (clauses == 1 && !guarded && plan->shortcut == JST_SHORTCUT_PUT_NOW)
+		flags |= JST_BINDING_STARTS;
+	if (clauses == 2 && !guarded && plan[0].shortcut == JST_SHORTCUT_SINCE_HIST && plan[1].shortcut == JST_SHORTCUT_SPANEND && plan[0].word == plan[1].word && plan[0].map == plan[1].map)
+		flags |= JST_BINDING_ENDS;
 	if (clauses == 1 && plan->shortcut == JST_SHORTCUT_UPDATE)
 		flags |= JST_BINDING_UPDATES;
 	binding->flags = flags;

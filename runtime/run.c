@@ -121,3 +121,23 @@ void jst_run_event(struct jst_run *run, const struct jst_binding *binding, const
 	}
 	jst_run_leave(run->slot);
 }
+
+void jst_run_left(struct jst_run *run, const struct jst_binding *binding, const uint64_t *words)
+{
+	const struct jst_plan *plan = binding->plan, *end = plan + binding->clauses;
+	struct jst_atomic_pair *slot = run->found.slot;
+
+	jst_run_begin(run, binding, words);
+	switch (run->left) {
+	case JST_LEFT_INSERTED:
+		jst_run_enter(run->slot); /* a start does not, until something is left of it */
+		settle_and_run_rest(run, slot, plan, end);
+		break;
+	case JST_LEFT_REMOVED:
+		settle_and_run_rest(run, NULL, plan + 1, end);
+		break;
+	case JST_LEFT_UNREMOVED:
+		jst_run_rest(run, plan + 1, end);
+		break;
+	}
+}

@@ -43,4 +43,7 @@ void jst_run_slowly(struct jst_run *run, const struct jst_binding *binding, cons
 /* Within an event: the clauses that have no shortcut, or whose shortcut was not for it, and those after them, if any; and the event's end. */
 void jst_run_rest(struct jst_run *run, const struct jst_plan *plan, const struct jst_plan *end);
 
+/* Does what is left of an event of a binding that JST_BINDING_STARTS or JST_BINDING_ENDS, as run->left says. */
+void jst_run_left(struct jst_run *run, const struct jst_binding *binding, const uint64_t *words);
+
 #endif

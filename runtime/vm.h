@@ -29,6 +29,12 @@ struct jst_checked {
 };
 #endif
 
+enum jst_left {
+	JST_LEFT_INSERTED,  /* of a start: found.slot was filled, and there may be a copy of the key elsewhere */
+	JST_LEFT_REMOVED,   /* of an end: its histogram and its entry are done, and there may be a copy */
+	JST_LEFT_UNREMOVED, /* of an end: its histogram is done */
+};
+
 /* All that the runs of a session on one thread need: at the beginning of the thread's work area. */
 struct jst_run {
 	/* the event's: session.c, once an event */
@@ -36,6 +42,7 @@ struct jst_run {
 	const struct jst_binding *binding;
 	int64_t now;         /* ns, read before the first clause if one of them uses it */
 	struct { struct jst_atomic_pair *slot; uint64_t salted; int32_t map; } found; /* an entry of a one-word table that a clause found; slot NULL: none */
+	enum jst_left left;  /* what the short way of libjstrace has not done of an event: jst_run_left() */
 
 	/* the clause's */
 	uint32_t used;       /* of the room for strings; starts at 0 with each clause. Strings read from maps may reach into the room for keys */

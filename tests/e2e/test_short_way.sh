@@ -48,10 +48,22 @@ for round in 1 2 3; do
 	order busy fire 100
 	end_jst 0
 	counts "some$round" 200
+	# Both ends of spans, alone and beside a session that counts.
+	jst "lat$round" --format json -p "$target" -e 'work:end < @n = hist(now - start[id]) >'
+	lat=$tracer
+	order busy threads 2 50
+	jst "by$round" --format json -p "$target" -e 'work:* < @n = count() >'
+	order busy fire 100
+	end_jst 0
+	counts "by$round" 200
+	order busy fire 100
+	tracer=$lat
+	end_jst 0
+	grep -q '"count":300,' "$work/lat$round.out" || fail "lat$round: not each request has a time: $(grep aggregation "$work/lat$round.out")"
 done
 
-# More keys than are remembered, keys that share a place, and a test before a count by key. 1,500 ids are gone.
-jst keys --format json -p "$target" -e 'work:end < @n[id] = count() > work:start /id > 2499/ < @m[id] = count() >'
+# More keys than are remembered, keys that share a place, and a test before a count by key. 2,400 ids are gone.
+jst keys --format json -p "$target" -e 'work:end < @n[id] = count() > work:start /id > 3399/ < @m[id] = count() >'
 order busy threads 2 1000
 end_jst 0
 [ "$(grep -c '"name":"@n".*"value":1[,}]' "$work/keys.out")" = 2000 ] || fail "not each id was counted once"

@@ -5,7 +5,7 @@
 
 "${CC:-cc}" -O2 -g -D_GNU_SOURCE -I"$root/libjstrace" -o "$work/unwind_target" "$root/tests/e2e/targets/unwind_target.c" "$build/libjstrace.a" -pthread || fail "the target does not compile"
 number=0
-for script in '@n = count()' '@n[id] = count()' '@n = hist(id)' 'printf("%d\n", id)'; do
+for script in '@n = count()' '@n[id] = count()' 't[id] = now' '@n = hist(id)' 'printf("%d\n", id)'; do
 	for test in '' '/id >= 0/' '/id < 0/'; do
 		number=$((number + 1))
 		start "target$number" "$work/unwind_target"

@@ -234,8 +234,8 @@ static struct jst_plan plan_of(const char *script, uint32_t *flags)
 START_TEST(what_scripts_are_full_of_has_shortcuts)
 {
 	static const struct { const char *script; enum jst_shortcut shortcut; uint32_t flags; } rows[] = {
-		{ "request:end < @lat = hist(now - start[id]) >", JST_SHORTCUT_SINCE_HIST, JST_BINDING_CLOCK },
-		{ "request:end < t[id] = now >", JST_SHORTCUT_PUT_NOW, JST_BINDING_CLOCK },
+		{ "request:end < @lat = hist(now - start[id]) >", JST_SHORTCUT_SINCE_HIST, JST_BINDING_CLOCK | JST_BINDING_ENDS },
+		{ "request:end < t[id] = now >", JST_SHORTCUT_PUT_NOW, JST_BINDING_CLOCK | JST_BINDING_STARTS },
 		{ "request:end < @ = count() >", JST_SHORTCUT_COUNT, JST_BINDING_LEAF },
 		{ "request:end /status >= 500/ < @ = count() >", JST_SHORTCUT_COUNT, JST_BINDING_GUARDED | JST_BINDING_LEAF },
 		{ "request:end /status >= 500/ < @[path] = stats(status) >", JST_SHORTCUT_NONE, JST_BINDING_GUARDED | JST_BINDING_DOUBLES },

@@ -13,6 +13,7 @@
 #include "quick.h"
 
 struct jst_process *jst_process;
+bool jst_pair_vector = true;
 __thread struct jst_thread *jst_thread_own __attribute__((tls_model("initial-exec")));
 
 enum { REGISTERS = 15, TRAP_FLAG = 0x100, CELL = 64, SESSION = 3 };
@@ -20,6 +21,7 @@ enum { REGISTERS = 15, TRAP_FLAG = 0x100, CELL = 64, SESSION = 3 };
 static struct jst_site_record record;
 static uint16_t word[2];
 static struct jst_plan plan;
+static struct jst_binding binding = { .clauses = 1, .flags = JST_BINDING_LEAF, .plan = &plan };
 static struct jst_run run;
 static struct jst_session session;
 static struct jst_memory_header header;
@@ -100,7 +102,7 @@ static void set_up(void)
 	run = (struct jst_run){ .session = &session, .header = &header, .generation = 2, .update.bank = &bank };
 	plan = (struct jst_plan){ .shortcut = JST_SHORTCUT_COUNT, .aggregation = 1 };
 	hot = jst_leaf_hot(jst_thread_own, &record);
-	*hot = (struct jst_hot){ .record = &record, .run = &run, .plan = &plan, .epoch = 7 };
+	*hot = (struct jst_hot){ .record = &record, .run = &run, .binding = &binding, .epoch = 7 };
 	*counter() = 0;
 }
 
