@@ -31,11 +31,11 @@ differential-results := $(call results,build,differential/differential)
 fuzz-replays := $(call results,build,$(addprefix fuzz/,$(fuzz-names)))
 node-names := e2e/test_node e2e/test_node_churn
 asan-results := $(call results,build/asan,$(unit-names) $(stress-names) differential/differential $(addprefix fuzz/,$(fuzz-names)) $(node-names))
-# Those that have threads of their own; but of test_attach, whose many processes TSan makes slow.
-tsan-unit-names := $(filter-out unit/test_attach,$(patsubst tests/%.c,%,$(shell grep -l pthread_create $(wildcard tests/unit/test_*.c))))
+# Those that have threads, of their own or the agent's; but of test_attach, whose many processes TSan makes slow.
+tsan-unit-names := $(filter-out unit/test_attach,$(patsubst tests/%.c,%,$(shell grep -lE 'pthread_create|"agent_wait.h"|"jstrace.h"' $(wildcard tests/unit/test_*.c))))
 tsan-results := $(call results,build/tsan,$(tsan-unit-names) $(stress-names))
-# valgrind knows no pidfds, and neither clocks nor threads run under it as they do by themselves; maps under contention, or megabytes of records and names, would take it minutes.
-valgrind-names := $(filter-out $(addprefix unit/test_,attach clock find frames gather interleaving map match site thread watch),$(unit-names))
+# valgrind knows no pidfds, and neither clocks nor threads run under it as they do by themselves; maps under contention would take it minutes.
+valgrind-names := $(filter-out $(addprefix unit/test_,attach clock find interleaving map site thread watch),$(unit-names))
 valgrind-results := $(patsubst unit/%,build/check/valgrind/%.result,$(valgrind-names))
 golden-results := $(if $(wildcard tests/golden/run),build/check/golden.result)
 model-results := $(call results,build,$(filter-out model/memory,$(call test-names,model,*,.pml)))
@@ -166,7 +166,8 @@ check-valgrind: check-setup
 	$(call run,,$(valgrind-results))
 	$(call sum,$(valgrind-results))
 
-# All parts. They share the CPUs: tests wait for conditions, and no time decides.
+# All parts. They share the CPUs; but what looks at an idle process, at the time that requests take, or at all processes there are, has the machine to itself.
+e2e-alone := $(call results,build,$(addprefix e2e/test_,agent node_page coming_from tutorial))
 .PHONY: run-valgrind run-asan run-tsan
 run-valgrind:
 	$(call run,,$(valgrind-results))
@@ -179,7 +180,9 @@ check: check-setup
 	$(call run,,$(golden-results))
 	+$(Q)$(MAKE) --no-print-directory $(jobs) run-asan run-tsan run-valgrind
 	$(call run,,$(stress-results))
-	$(call run,,$(e2e-results) $(fault-results))
+	$(call run,,$(filter-out $(e2e-alone),$(e2e-results)) $(fault-results))
+	$(Q)rm -f $(e2e-alone)
+	+$(Q)$(MAKE) --no-print-directory -k -j1 $(e2e-alone) || :
 	$(call sum,$(layers-results) $(editors-results) $(instructions-results) $(hardening-results) $(model-results) $(unit-results) $(differential-results) $(fuzz-replays) $(mutants-results) $(golden-results) $(valgrind-results) $(asan-results) $(tsan-results) $(stress-results) $(e2e-results) $(fault-results))
 
 # ---- coverage ----

@@ -818,12 +818,10 @@ static bool test_disable(void)
 static bool test_idle(void)
 {
 	char path[64], line[256], state = 0;
-	const int64_t deadline = client_ms() + 20000;
 	long first = -1;
 
 	CHECK(start(&target) && client_find(&client, target.pid));
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", (int)target.pid, client.agent);
-	/* For a second; from anew where a jstrace of somebody else rang in between, as one that lists all processes does. An agent that looks at anything of itself is never so quiet. */
 	for (int i = 0; i < 20; i++) {
 		FILE *file = fopen(path, "r");
 		long switches = -1;
@@ -833,11 +831,9 @@ static bool test_idle(void)
 				sscanf(line, "voluntary_ctxt_switches: %ld", &switches);
 		if (file)
 			fclose(file);
-		CHECK(client_ms() < deadline);
-		if (state != 'S' || switches != first) {
-			first = state == 'S' ? switches : -1;
-			i = 0;
-		}
+		if (first < 0 && state == 'S')
+			first = switches;
+		CHECK(first < 0 || switches == first);
 		poll(NULL, 0, 50);
 	}
 	CHECK(first >= 0);

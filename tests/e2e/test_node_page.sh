@@ -21,14 +21,14 @@ finished "$script" 5
 [ "$(wc -l <"$work/script.out")" = $requests ] || fail "there are more lines than requests"
 grep -vE '^[0-9]+ -> [0-9]+ms [0-9]+$' "$work/script.out" && fail "a line is not as the script writes it"
 
-# Each is as long as the server says, but for the ends of milliseconds and what the machine does between two statements: none is shorter, and half of them at least are no longer, however busy it is. How far what the script computes as an event arrives is from what the client saw depends on the machine: that is told.
+# Each is as long as the server says, but for the ends of milliseconds and what the machine does between two statements. How far what the script computes as an event arrives is from what the client saw depends on the machine: that is told.
 paste -d ' ' "$work/client.out" <(sed 's/ms//' "$work/script.out") | awk -v n=$requests '
 	function difference(a, b) { return a > b ? a - b : b - a }
 	$1 != $4 { print "request " $1 " has the line of " $4; bad = 1 }
 	{ exact += difference($7, $3) <= 2; near += difference($6, $2) <= 2; low += $6 + 1 < $3 }
 	END {
 		printf "%d of %d as the server says within 2 ms; %d as the client saw within 2 ms\n", exact, n, near
-		exit bad || low || exact * 2 < n
+		exit bad || low || exact * 20 < n * 19
 	}' || fail "the times are not those of the requests"
 
 # ---- the one-liner under load ----
