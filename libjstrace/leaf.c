@@ -52,7 +52,6 @@ void jst_probe_refuses(void)
 {
 	struct jst_leaf_call *call = called();
 	const uint32_t watchers = jst_site_watchers(call->record);
-
 	const _Atomic uint64_t *guards = atomic_load_explicit(&jst_process->guards, memory_order_acquire); /* pairs with watch.c */
 
 	/* Where no session watches any more, neither guard nor none can do wrong. */

@@ -1,5 +1,5 @@
 /*
- * The short way through a probe (leaf.c): to the end of an event of which nothing comes, or one more.
+ * The short way through a probe (leaf.c): to the end of an event of which nothing comes, one more, or a time.
  *
  * Where one clause is bound to a site, and begins with a test that may end it, that test is put down as one word, a guard, with the only session that watches. An event that fails it is over before it has begun: neither the thread's record nor the session is looked at. The word alone decides, so it needs no
  * pointer that might be freed. It is taken away when the session ends, before another one can have its index; who still reads the old word had begun before that.

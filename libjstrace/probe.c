@@ -55,7 +55,7 @@ static void warm(const struct jst_installed *installed, const struct jst_site_re
 static __attribute__((noinline)) void run_one(const uint64_t *words, struct jst_installed *installed, const struct jst_site_record *record, const struct jst_bound *bound, struct jst_thread *thread)
 {
 	jst_event_run(installed, thread, &bound->binding, words);
-	if (JST_HAS_LEAF && __builtin_expect(bound->binding.flags & (JST_BINDING_LEAF | JST_BINDING_STARTS | JST_BINDING_ENDS), 0))
+	if (JST_HAS_LEAF && __builtin_expect(bound->binding.flags & JST_BINDING_SHORT, 0))
 		warm(installed, record, bound, thread);
 	jst_thread_leave(thread);
 }

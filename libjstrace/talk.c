@@ -129,7 +129,7 @@ static bool greet(struct jst_talk *talk, const struct jst_message_hello *hello)
 		return refuse(talk, JST_REFUSAL_IDENTITY, "this is another process than the one that was looked for (pid %d)", (int)talk->marker->pid);
 	jst_text_print(reply.version, sizeof(reply.version), "%s", JSTRACE_VERSION);
 	talk->several = hello->abi_max >= JST_ABI_SEVERAL;
-	talk->growth = hello->abi_max >= JST_ABI_GROWTH;
+	talk->wishes.growth = hello->abi_max >= JST_ABI_GROWTH;
 	talk->phase = JST_TALK_READY;
 	return answer(talk, JST_MESSAGE_HELLO, &reply, sizeof(reply));
 }
@@ -230,7 +230,7 @@ static bool install(struct jst_talk *talk)
 	unsigned char *program = talk->program;
 
 	talk->program = NULL;
-	talk->installed = jst_install_prepare(&talk->load, &(struct jst_install_wishes){ .growth = talk->growth, .measures = talk->measures }, program, &refused);
+	talk->installed = jst_install_prepare(&talk->load, &talk->wishes, program, &refused);
 	if (!talk->installed)
 		return refuse(talk, refused.refusal, "%s", refused.reason);
 
@@ -320,7 +320,7 @@ static bool act(struct jst_talk *talk, uint32_t type, const void *body, uint32_t
 	case JST_MESSAGE_LOAD:
 		return load(talk, body);
 	case JST_MESSAGE_MEASURE:
-		talk->measures = true;
+		talk->wishes.measures = true;
 		return true;
 	case JST_MESSAGE_PROGRAM:
 		return upload(talk, body, size);

@@ -13,9 +13,8 @@ struct jst_talk {
 	int fd;                         /* -1: free */
 	enum jst_talk_phase phase;
 	int64_t deadline;               /* ms, CLOCK_MONOTONIC: the talk ends then */
-	bool several;                   /* the peer understands several sites in one message … */
-	bool measures;                  /* what is loaded measures its cost */
-	bool growth;                    /* … and rings that grow */
+	bool several;                   /* the peer understands several sites in one message */
+	struct jst_install_wishes wishes;
 	bool listing;                   /* a list is under way */
 	struct jst_site_cursor list;    /* what of it is sent */
 	const struct jst_marker *marker;

@@ -28,13 +28,10 @@ bool jst_value_beats(struct jst_value a, struct jst_value b, bool greatest)
 
 static void seen_update(struct jst_seen_state *seen, struct jst_value value, bool greatest)
 {
+	if (value.kind == JST_INT && jst_seen_integer(seen, value.i, greatest))
+		return;
 	const struct jst_value old = { .i = (int64_t)jst_word_load(&seen->bits), .kind = (uint32_t)jst_word_load(&seen->kind) };
 
-	if (value.kind == JST_INT && old.kind == JST_INT) {
-		if (greatest ? value.i > old.i : value.i < old.i)
-			jst_word_store(&seen->bits, (uint64_t)value.i);
-		return;
-	}
 	if (value.kind == JST_DOUBLE)
 		value.d += 0.0; /* there is one zero */
 	if (old.kind != JST_NIL && !jst_value_beats(value, old, greatest))

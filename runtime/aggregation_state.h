@@ -233,6 +233,18 @@ static inline uint32_t jst_linear_steps(const struct jst_aggregation_decl *decl)
 	return steps > JST_MAX_LHIST_STEPS ? JST_MAX_LHIST_STEPS : (uint32_t)steps;
 }
 
+/* Keeps an integer where the one seen so far was an integer, too, if it is less, or greater; false: none was seen, or something else. */
+static inline bool jst_seen_integer(struct jst_seen_state *seen, int64_t value, bool greatest)
+{
+	if (__builtin_expect(jst_word_load(&seen->kind) != JST_INT, 0))
+		return false;
+	const int64_t old = (int64_t)jst_word_load(&seen->bits);
+
+	if (greatest ? value > old : value < old)
+		jst_word_store(&seen->bits, (uint64_t)value);
+	return true;
+}
+
 static inline void jst_sum_add(struct jst_sum_state *sum, int64_t value)
 {
 	const uint64_t low = jst_word_load(&sum->low);

@@ -58,7 +58,7 @@ void jst_plan_make_plain(const struct jst_program *program, struct jst_binding *
 /* Has each event counted in the slot's cost, so that none may take a way that leaves it out. Context: any, before the binding is published. */
 static inline void jst_plan_measure(struct jst_binding *binding)
 {
-	binding->flags = (binding->flags & ~(uint32_t)(JST_BINDING_GUARDED | JST_BINDING_LEAF | JST_BINDING_STARTS | JST_BINDING_ENDS | JST_BINDING_UPDATES)) | JST_BINDING_MEASURED;
+	binding->flags = (binding->flags & ~(uint32_t)(JST_BINDING_GUARDED | JST_BINDING_UPDATES | JST_BINDING_SHORT)) | JST_BINDING_MEASURED;
 }
 
 /* Whether the clause may do anything. Context: probe. */

@@ -75,14 +75,15 @@ struct jst_plan {
 };
 
 enum {
-	JST_BINDING_CLOCK = 1,   /* a clause reads the clock */
-	JST_BINDING_DOUBLES = 2, /* a clause may compute with doubles */
-	JST_BINDING_GUARDED = 4, /* every clause has a guard */
-	JST_BINDING_STARTS = 64, /* one clause, without a test: JST_SHORTCUT_PUT_NOW */
-	JST_BINDING_ENDS = 128,  /* two, likewise: JST_SHORTCUT_SINCE_HIST, and JST_SHORTCUT_SPANEND under the same key */
-	JST_BINDING_MEASURED = 32, /* its events are counted, and some timed */
-	JST_BINDING_UPDATES = 16, /* one clause, which updates an aggregation and does nothing else */
-	JST_BINDING_LEAF = 8,    /* one clause, which counts, after a test at most */
+	JST_BINDING_CLOCK = 1,     /* a clause reads the clock */
+	JST_BINDING_DOUBLES = 2,   /* a clause may compute with doubles */
+	JST_BINDING_GUARDED = 4,   /* every clause has a guard */
+	JST_BINDING_MEASURED = 8,  /* its events are counted, and some timed */
+	JST_BINDING_UPDATES = 16,  /* one clause, which updates an aggregation and does nothing else, after a test at most */
+	JST_BINDING_LEAF = 32,     /* one clause, which counts, after a test at most */
+	JST_BINDING_STARTS = 64,   /* one clause, without a test: JST_SHORTCUT_PUT_NOW */
+	JST_BINDING_ENDS = 128,    /* two, likewise: JST_SHORTCUT_SINCE_HIST, and JST_SHORTCUT_SPANEND under the same key */
+	JST_BINDING_SHORT = JST_BINDING_LEAF | JST_BINDING_STARTS | JST_BINDING_ENDS, /* libjstrace has a short way for it */
 };
 
 /* A probe bound to a program. Immutable once published. */

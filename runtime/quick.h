@@ -114,6 +114,15 @@ static inline __attribute__((always_inline)) struct jst_cell *jst_quick_look_up(
 	return cell;
 }
 
+/* The cell under an integer that is there, by one or the other. */
+static inline __attribute__((always_inline)) struct jst_cell *jst_quick_cell(struct jst_run *run, int32_t aggregation, uint64_t key)
+{
+	struct jst_run_cell *memo = jst_quick_memo(run, aggregation, key);
+	struct jst_cell *cell = jst_quick_find(run, memo, aggregation, key);
+
+	return __builtin_expect(cell != NULL, 1) ? cell : jst_quick_look_up(run, memo, aggregation, key);
+}
+
 /* The state in a cell under one integer. */
 static inline __attribute__((always_inline)) struct jst_count_state *jst_quick_counter(struct jst_cell *cell)
 {

@@ -63,44 +63,31 @@ static inline __attribute__((always_inline)) struct jst_cell *find_by_text(struc
 	return look_up_text(run, plan, text, length, mark);
 }
 
-static inline __attribute__((always_inline)) struct jst_cell *find_by_integer(struct jst_run *run, const struct jst_plan *plan)
+/* The state that the clause updates; NULL: none yet. */
+static inline __attribute__((always_inline)) void *find_state(struct jst_run *run, const struct jst_plan *plan)
 {
-	const uint64_t key = run->words[plan->word];
-	struct jst_run_cell *memo = jst_quick_memo(run, plan->aggregation, key);
-	struct jst_cell *cell = jst_quick_find(run, memo, plan->aggregation, key);
+	struct jst_cell *cell;
 
-	return __builtin_expect(cell != NULL, 1) ? cell : jst_quick_look_up(run, memo, plan->aggregation, key);
-}
-
-static inline struct jst_cell *find_plain(const struct jst_run *run, const struct jst_plan *plan)
-{
-	const jst_ref ref = atomic_load_explicit(&run->update.bank->plain[plan->aggregation], memory_order_relaxed);
-
-	return ref ? jst_memory_at(&run->session->memory, ref) : NULL;
-}
-
-/* Keeps the value if it is the least, or the greatest; false: the first, or one that is not an integer was kept before. */
-static inline bool keep_extreme(struct jst_extreme_state *state, int64_t value, bool greatest)
-{
-	if (__builtin_expect(jst_word_load(&state->seen.kind) != JST_INT, 0))
-		return false;
-	const int64_t old = (int64_t)jst_word_load(&state->seen.bits);
-
-	if (greatest ? value > old : value < old)
-		jst_word_store(&state->seen.bits, (uint64_t)value);
-	jst_word_increment(&state->count);
-	return true;
+	switch ((enum jst_by)plan->by) {
+	case JST_BY_TEXT:
+		cell = find_by_text(run, plan);
+		return __builtin_expect(cell != NULL, 1) ? jst_cell_state(cell) : NULL;
+	case JST_BY_INTEGER:
+		cell = jst_quick_cell(run, plan->aggregation, run->words[plan->word]);
+		return __builtin_expect(cell != NULL, 1) ? jst_cell_state(cell) : NULL;
+	case JST_BY_NOTHING:
+		return jst_quick_state(run, plan->aggregation);
+	}
+	return NULL;
 }
 
 static inline __attribute__((always_inline)) bool update(struct jst_run *run, const struct jst_plan *plan)
 {
-	struct jst_cell *cell = plan->by == JST_BY_TEXT ? find_by_text(run, plan) : plan->by == JST_BY_INTEGER ? find_by_integer(run, plan) : find_plain(run, plan);
-
-	if (__builtin_expect(!cell, 0))
-		return false;
-	void *state = jst_cell_state(cell);
+	void *state = find_state(run, plan);
 	const int64_t value = (int64_t)run->words[plan->value];
 
+	if (__builtin_expect(!state, 0))
+		return false;
 	switch ((enum jst_step)plan->step) {
 	case JST_STEP_COUNT:
 		jst_word_increment(&((struct jst_count_state *)state)->count);
@@ -110,9 +97,11 @@ static inline __attribute__((always_inline)) bool update(struct jst_run *run, co
 		jst_word_increment(&((struct jst_total_state *)state)->count);
 		return true;
 	case JST_STEP_MIN:
-		return keep_extreme(state, value, false);
 	case JST_STEP_MAX:
-		return keep_extreme(state, value, true);
+		if (__builtin_expect(!jst_seen_integer(&((struct jst_extreme_state *)state)->seen, value, plan->step == JST_STEP_MAX), 0))
+			return false;
+		jst_word_increment(&((struct jst_extreme_state *)state)->count);
+		return true;
 	case JST_STEP_HIST:
 		return __builtin_expect(value >= 0, 1) && jst_histogram_count(&run->session->memory, state, plan->bits, (uint64_t)value);
 	}

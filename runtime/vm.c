@@ -474,10 +474,7 @@ quick_COUNT_BY: {
 
 	A = jst_value_int((int64_t)key);
 	insn++;
-	struct jst_run_cell *memo = jst_quick_memo(run, insn->imm, key);
-	struct jst_cell *cell = jst_quick_find(run, memo, insn->imm, key);
-	if (unlikely(!cell))
-		cell = jst_quick_look_up(run, memo, insn->imm, key);
+	struct jst_cell *cell = jst_quick_cell(run, insn->imm, key);
 	if (unlikely(!cell))
 		goto op_AGGREGATE;
 	jst_word_increment(&jst_quick_counter(cell)->count);

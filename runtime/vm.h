@@ -57,10 +57,8 @@ struct jst_run {
 	const struct jst_memory_header *header;
 	struct jst_slot *slot;
 	struct jst_clock_line clock;
-	uint32_t generation; /* of the session, for which update.bank was picked and cells holds; 0: none, or the budget is too small for shortcuts */
+	uint32_t generation; /* of the session, for which update.bank was picked and cells and texts hold; 0: none, or the budget is too small for shortcuts */
 	struct jst_run_cell cells[JST_RUN_CELLS]; /* those found last, each in its place */
-	uint64_t texts[JST_RUN_TEXTS][2]; /* the same for those under a string: run_update.c */
-	bool knows_texts;    /* some of these are not 0 */
 	const struct jst_runner *runner;
 	struct jst_value *registers;  /* JST_MAX_REGISTERS, and JST_MAX_SITE_FIELDS more for the values of an event */
 	char *scratch;       /* 8-byte aligned; strings made by the run, then as much room again for encoded keys */
@@ -68,6 +66,8 @@ struct jst_run {
 #ifdef JST_CHECKED
 	struct jst_checked checked;
 #endif
+	bool knows_texts;    /* some of these are not 0 */
+	uint64_t texts[JST_RUN_TEXTS][2]; /* cells found last under a string: run_update.c. Last, since most threads use none of its pages */
 };
 
 /* Bytes, from its beginning, of what is an event's or a clause's. */
