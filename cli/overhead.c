@@ -13,7 +13,6 @@ enum {
 	LOOK_MS = 250,
 	LEAST_CPU_MS = 5, /* of less CPU time no share is told */
 	IN_A_ROW = 2,     /* one look may fall on a burst */
-	AROUND_NS = 10,   /* measured: 5 to 6 in and out, and the counting */
 };
 
 bool overhead_take(struct overhead *overhead, uint64_t events, uint64_t timed, uint64_t ns, int64_t cpu, int64_t now, double *share)
@@ -33,7 +32,7 @@ bool overhead_take(struct overhead *overhead, uint64_t events, uint64_t timed, u
 	/* Whatever the target wrote, nothing here is more than a number. Where none was timed, what all took so far. */
 	const bool new_ones = timed > overhead->timed && ns >= overhead->ns;
 	const double each = new_ones ? (double)(ns - overhead->ns) / (double)(timed - overhead->timed) : timed ? (double)ns / (double)timed : 0;
-	const double cost = events > overhead->events ? (double)(events - overhead->events) * (each + AROUND_NS) : 0;
+	const double cost = events > overhead->events ? (double)(events - overhead->events) * (each + OVERHEAD_AROUND_NS) : 0;
 
 	overhead->cost += cost;
 	overhead->looked = now;

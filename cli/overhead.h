@@ -13,7 +13,10 @@
 
 struct target;
 
-enum { OVERHEAD_ALL = 1000000 }; /* shares are in millionths */
+enum {
+	OVERHEAD_ALL = 1000000,   /* shares are in millionths */
+	OVERHEAD_AROUND_NS = 15,  /* an event that is measured took 9 to 15 ns more than one that is not, and the way in and out some 5 */
+};
 
 /* What is known of one target. */
 struct overhead {
