@@ -228,7 +228,7 @@ include tests/fault/build.mk
 e2e-programs := $(e2e-addon) $(B)/tests/e2e/agent $(B)/tests/e2e/targets/target $(B)/tests/e2e/targets/plugin.so
 $(e2e-results): $(e2e-programs)
 $(B)/tests/e2e/targets/target.o: CPPFLAGS += -Ilibjstrace
-$(B)/tests/e2e/agent: $(B)/tests/e2e/agent.o $(B)/tests/e2e/client.o $(B)/runtime.a
+$(B)/tests/e2e/agent: $(B)/tests/e2e/agent.o $(B)/tests/e2e/client.o $(B)/tests/e2e/look.o $(B)/runtime.a
 	$(say) LD $@
 	$(Q)$(CC) -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm $(LDLIBS)
 # The plugin finds the library in the program.

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "look.h"
 
 struct target {
 	pid_t pid;
@@ -174,49 +175,6 @@ static uint32_t word(const struct target *target, const char *address)
 	return value;
 }
 
-/* Lines of a file or entries of a folder below /proc/PID. */
-static int count_of(pid_t pid, const char *name)
-{
-	char path[96], line[1024];
-	int count = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	DIR *entries = opendir(path);
-
-	if (entries) {
-		while (readdir(entries))
-			count++;
-		closedir(entries);
-		return count;
-	}
-	FILE *file = fopen(path, "r");
-
-	while (file && fgets(line, sizeof(line), file))
-		count++;
-	if (file)
-		fclose(file);
-	return count;
-}
-
-/* What the line NAME: of a thread's status says, "" if there is none. */
-static const char *status(pid_t pid, int tid, const char *name)
-{
-	static char line[256];
-	char path[64];
-	const size_t length = strlen(name);
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", (int)pid, tid);
-	FILE *file = fopen(path, "r");
-	bool found = false;
-
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = strncmp(line, name, length) == 0 && line[length] == ':';
-	if (file)
-		fclose(file);
-	line[strcspn(line, "\n")] = 0;
-	return found ? line + length + 1 + strspn(line + length + 1, " \t") : "";
-}
-
 /* Whether a descriptor of the folder leads to something with that name in it. */
 static bool leads(const char *fds, const char *name)
 {
@@ -244,10 +202,10 @@ struct footprint {
 static struct footprint footprint(const struct target *target, int agent)
 {
 	char path[64];
-	struct footprint print = { .threads = count_of(target->traced, "task"), .fds = count_of(target->traced, "fd"), .maps = count_of(target->traced, "maps") };
+	struct footprint print = { .threads = look_count(target->traced, "task"), .fds = look_count(target->traced, "fd"), .maps = look_count(target->traced, "maps") };
 
 	snprintf(path, sizeof(path), "task/%d/fd", agent);
-	print.agent_fds = count_of(target->traced, path);
+	print.agent_fds = look_count(target->traced, path);
 	return print;
 }
 
@@ -299,12 +257,12 @@ static bool test_form(void)
 	CHECK(start(&target) && client_find(&client, target.pid));
 	CHECK(is_form(ask(&target, "single")));
 	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
-		const unsigned long long mains = strtoull(status(target.pid, target.pid, sets[i]), NULL, 16);
+		const unsigned long long mains = strtoull(look_status(target.pid, target.pid, sets[i]), NULL, 16);
 
-		CHECK(*status(target.pid, client.agent, sets[i]));
-		CHECK(strtoull(status(target.pid, client.agent, sets[i]), NULL, 16) == (form == RAW ? 0 : mains));
+		CHECK(*look_status(target.pid, client.agent, sets[i]));
+		CHECK(strtoull(look_status(target.pid, client.agent, sets[i]), NULL, 16) == (form == RAW ? 0 : mains));
 	}
-	CHECK(form != RAW || strcmp(status(target.pid, client.agent, "NoNewPrivs"), "1") == 0);
+	CHECK(form != RAW || strcmp(look_status(target.pid, client.agent, "NoNewPrivs"), "1") == 0);
 	CHECK(trace(&client, target.pid, "job:*"));
 	CHECK(done(&target, "name job:a 100"));
 	CHECK(client_ask(&client, JST_MESSAGE_STOP, JST_MESSAGE_STOPPED, NULL));
@@ -315,7 +273,7 @@ static bool test_form(void)
 	target.traced = atoi(ask(&target, "fork"));
 	CHECK(target.traced > 0 && client_find(&second, target.traced));
 	CHECK(is_form(ask(&target, "single")));
-	CHECK(form != RAW || strcmp(status(target.traced, second.agent, "NoNewPrivs"), "1") == 0);
+	CHECK(form != RAW || strcmp(look_status(target.traced, second.agent, "NoNewPrivs"), "1") == 0);
 	return true;
 }
 
@@ -330,8 +288,8 @@ static bool test_descriptors(void)
 	CHECK(leads(agents, JST_MARKER_NAME) && leads(agents, "socket:") && leads(agents, "/dev/null"));
 	CHECK(!leads(agents, "pipe:"));
 	CHECK(done(&target, "closeall"));
-	CHECK(leads(programs, "pipe:") && count_of(target.pid, "fd") == 2 + 3);
-	CHECK(done(&target, "hold 100") && count_of(target.pid, "fd") == 2 + 103);
+	CHECK(leads(programs, "pipe:") && look_count(target.pid, "fd") == 2 + 3);
+	CHECK(done(&target, "hold 100") && look_count(target.pid, "fd") == 2 + 103);
 	CHECK(leads(agents, JST_MARKER_NAME) && !leads(agents, "pipe:") && !leads(programs, JST_MARKER_NAME));
 	CHECK(done(&target, "closeall"));
 	CHECK(done(&target, "name job:a 100"));
@@ -362,15 +320,15 @@ static bool test_main_leaves(void)
 static bool test_setuid(void)
 {
 	CHECK(start(&target) && client_find(&client, target.pid));
-	CHECK(strncmp(status(target.pid, client.agent, "Uid"), "0\t0\t0\t0", 7) == 0);
+	CHECK(strncmp(look_status(target.pid, client.agent, "Uid"), "0\t0\t0\t0", 7) == 0);
 	CHECK(done(&target, "setuid 65534"));
-	CHECK(strcmp(status(target.pid, target.pid, "Uid"), "65534\t65534\t65534\t65534") == 0);
-	CHECK(strcmp(status(target.pid, client.agent, "Uid"), "65534\t65534\t65534\t65534") == 0);
-	CHECK(strtoull(status(target.pid, client.agent, "CapPrm"), NULL, 16) == 0 && strtoull(status(target.pid, client.agent, "CapEff"), NULL, 16) == 0);
+	CHECK(strcmp(look_status(target.pid, target.pid, "Uid"), "65534\t65534\t65534\t65534") == 0);
+	CHECK(strcmp(look_status(target.pid, client.agent, "Uid"), "65534\t65534\t65534\t65534") == 0);
+	CHECK(strtoull(look_status(target.pid, client.agent, "CapPrm"), NULL, 16) == 0 && strtoull(look_status(target.pid, client.agent, "CapEff"), NULL, 16) == 0);
 	/* Its children need no thread of libc's any more. */
 	target.traced = atoi(ask(&target, "fork"));
 	CHECK(target.traced > 0 && client_find(&second, target.traced));
-	CHECK(strcmp(status(target.traced, second.agent, "NoNewPrivs"), "1") == 0);
+	CHECK(strcmp(look_status(target.traced, second.agent, "NoNewPrivs"), "1") == 0);
 	return true;
 }
 
@@ -804,12 +762,12 @@ static bool test_disable(void)
 	CHECK(done(&target, "disable"));
 	CHECK(word(&target, address) == 0 && atomic_load(&client.marker->state) == JST_MARKER_DISABLED);
 	/* A thread of libc's goes when libc lets it; the other one is gone by then, and its stack too. */
-	CHECK(form != RAW || count_of(target.pid, "task") == 3);
+	CHECK(form != RAW || look_count(target.pid, "task") == 3);
 	const int64_t deadline = client_ms() + 2000;
 
-	while (count_of(target.pid, "task") != 3 && client_ms() < deadline)
+	while (look_count(target.pid, "task") != 3 && client_ms() < deadline)
 		poll(NULL, 0, 2);
-	CHECK(count_of(target.pid, "task") == 3); /* . and .. and the main thread */
+	CHECK(look_count(target.pid, "task") == 3); /* . and .. and the main thread */
 	CHECK(done(&target, "fire 2 10"));
 	return true;
 }

@@ -19,7 +19,7 @@ $(fault-folder)/victim_throw.o: tests/fault/victim_throw.cc libjstrace/jstrace.h
 	$(say) CXX $<
 	@mkdir -p $(@D)
 	$(Q)$(CXX) -std=c++17 -pthread -D_GNU_SOURCE $(sanitize) $(CFLAGS) -Ilibjstrace -c -o $@ $<
-$(fault-folder)/fault: $(fault-objects) $(B)/tests/e2e/client.o $(B)/runtime.a
+$(fault-folder)/fault: $(fault-objects) $(B)/tests/e2e/client.o $(B)/tests/e2e/look.o $(B)/runtime.a
 	$(say) LD $@
 	$(Q)$(CC) -pthread $(sanitize) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm $(LDLIBS)
 # Objects that it opens find the library, and what they count by, in the program.

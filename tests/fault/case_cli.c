@@ -12,33 +12,12 @@
 
 #include "harness.h"
 
-enum { WORKERS = 2, MANY = 20 };
+enum { MANY = 20 };
 
-static bool loaded(void)
+/* So many events more. */
+static bool fired_more(uint64_t events)
 {
-	CHECK(start(&victim));
-	CHECK(done(&victim, "load %d", WORKERS));
-	CHECK(remember(&victim));
-	return true;
-}
-
-/* Until workers have fired so many events more with the probe on. */
-static bool fired(uint64_t events)
-{
-	const uint64_t before = atomic_load(&victim.oracle->worker[0].seen);
-	int count = 0;
-
-	while (atomic_load(&victim.oracle->worker[0].seen) < before + events)
-		if (!turns(&count, 20000))
-			return wrong("the workers do not get on");
-	return true;
-}
-
-static bool whole(void)
-{
-	CHECK(as_remembered(&victim, WORKERS));
-	CHECK(done(&victim, "rest"));
-	return unharmed(&victim);
+	return fired(atomic_load(&victim.oracle->worker[0].seen) + events);
 }
 
 #define JSON "--format", "json", "--memory", "8MiB", "-p", "PID", "-e"
@@ -51,7 +30,7 @@ static bool ended_by(int number)
 	const double before = p99(&victim, WORKERS);
 
 	CHECK(run_start(&run, &victim, JSON, COUNTING, NULL) && run_attached(&run));
-	CHECK(fired(2000));
+	CHECK(fired_more(2000));
 	CHECK(run_end(&run, number) && run_code(&run, 0));
 	printf("        99 %% of the requests took less than %.0f us before, %.0f us while traced\n", before / 1000, p99(&victim, WORKERS) / 1000);
 	CHECK(counted(&run, &victim, WORKERS, 1));
@@ -96,7 +75,7 @@ static bool test_stopped(void)
 
 	CHECK(loaded());
 	CHECK(run_start(&run, &victim, JSON, COUNTING, NULL) && run_attached(&run));
-	CHECK(fired(1000));
+	CHECK(fired_more(1000));
 	kill(run.pid, SIGSTOP);
 	while (footprint_of(&victim).maps != victim.before.maps && turns(&count, JST_LEASE_MS + 2000))
 		;
@@ -155,9 +134,9 @@ static bool test_two(void)
 	CHECK(loaded());
 	CHECK(run_start(&run, &victim, JSON, COUNTING, NULL) && run_attached(&run));
 	CHECK(run_start(&second_run, &victim, JSON, COUNTING, NULL) && run_attached(&second_run));
-	CHECK(fired(2000));
+	CHECK(fired_more(2000));
 	CHECK(run_end(&run, SIGINT) && run_code(&run, 0));
-	CHECK(fired(1000));
+	CHECK(fired_more(1000));
 	CHECK(run_end(&second_run, SIGKILL));
 	/* The words stay on as long as any of them looks: the first saw a part of what was fired, without a gap. */
 	CHECK(counted(&run, &victim, WORKERS, UINT32_MAX) && run_value(&run, "@n", 0) > 2000);
@@ -177,7 +156,7 @@ static bool test_twenty(void)
 		for (int count = 0; !run_says(&many[i], "attached to process", 0) && !run_ended(&many[i]);)
 			CHECK(turns(&count, 20000));
 	why[0] = 0;
-	CHECK(fired(1000));
+	CHECK(fired_more(1000));
 	for (int i = 0; i < MANY; i++) {
 		CHECK(run_end(&many[i], SIGINT));
 		if (run_code(&many[i], 0)) {

@@ -20,8 +20,6 @@
 
 #include "harness.h"
 
-enum { WORKERS = 2 };
-
 #define TO_PID "--format", "json", "--memory", "8MiB", "-p", "PID", "-e"
 
 /* ---- impostors: processes without the library that have a marker ---- */
@@ -261,15 +259,13 @@ static bool preload_second(void)
 
 static bool test_twice(void)
 {
-	char path[600];
 	int count = 0;
 
 	CHECK(start_prepared(&victim, NULL, preload_second));
 	CHECK(done(&victim, "load %d", WORKERS));
 	CHECK(remember(&victim));
 	/* Both have their agents. */
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)victim.pid);
-	while (count_entries(path) < 2 + 1 + WORKERS + 2)
+	while (look_count(victim.pid, "task") < 2 + 1 + WORKERS + 2)
 		CHECK(turns(&count, 5000));
 	victim.before = footprint_of(&victim);
 	CHECK(run_start(&run, &victim, "--duration", "200ms", TO_PID, COUNTING " second:step { @second = count(); }", NULL) && run_end(&run, 0));
@@ -317,7 +313,7 @@ static bool test_setuid(void)
 	memcpy(build_folder, folder, sizeof(folder));
 	unlink(to);
 	CHECK(started);
-	if (atol(status_line(victim.pid, victim.pid, "Uid") + 2) != 65534)
+	if (atol(look_status(victim.pid, victim.pid, "Uid") + 2) != 65534)
 		return skip("setuid has no effect where the tests run");
 	CHECK(run_start(&run, &victim, TO_PID, COUNTING, NULL) && run_end(&run, 0) && run_code(&run, 1));
 	CHECK(strstr(run.said, "was started with more rights than its caller"));

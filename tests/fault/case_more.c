@@ -15,27 +15,7 @@
 
 #include "harness.h"
 
-enum { WORKERS = 2 };
-
 #define JSON "--format", "json", "--memory", "8MiB", "-p", "PID", "-e"
-
-static bool loaded(void)
-{
-	CHECK(start(&victim));
-	CHECK(done(&victim, "load %d", WORKERS));
-	CHECK(remember(&victim));
-	return true;
-}
-
-static bool fired(uint64_t events)
-{
-	int count = 0;
-
-	while (atomic_load(&victim.oracle->worker[0].seen) < events)
-		if (!turns(&count, 20000))
-			return wrong("the workers do not get on");
-	return true;
-}
 
 /* A session of those who were loaded, ended in order. */
 static bool session(void)
@@ -48,7 +28,8 @@ static bool session(void)
 	return true;
 }
 
-static bool whole(void)
+/* It runs on, and comes to its end. */
+static bool rests(void)
 {
 	CHECK(done(&victim, "rest"));
 	return unharmed(&victim);
@@ -71,7 +52,7 @@ static bool test_descriptors(void)
 	CHECK(session());
 	CHECK(as_remembered(&victim, WORKERS));
 	CHECK(done(&victim, "verify"));
-	return whole();
+	return rests();
 }
 
 /* ---- rights ---- */
@@ -90,7 +71,7 @@ static bool goes_without(const char *command)
 	CHECK(nearly_as_remembered(&victim, WORKERS));
 	CHECK(session());
 	CHECK(as_remembered(&victim, WORKERS));
-	return whole();
+	return rests();
 }
 
 static bool test_chroot(void)
@@ -190,7 +171,7 @@ static bool test_malloc(void)
 	CHECK(run_end(&run, SIGINT) && run_code(&run, 0));
 	if (run_value(&run, "@m", 0) <= 20 || (uint64_t)run_value(&run, "@extra", 0) != extra)
 		return wrong("%lld allocations, %lld of %llu others: %s", (long long)run_value(&run, "@m", 0), (long long)run_value(&run, "@extra", 0), (unsigned long long)extra, run.said);
-	return whole();
+	return rests();
 }
 
 /* ---- stopped in the middle ---- */
@@ -209,7 +190,7 @@ static bool test_stopped_inside(void)
 	CHECK(run_value(&run, "@n", 0) > 0);
 	kill(victim.pid, SIGCONT);
 	CHECK(as_remembered(&victim, WORKERS));
-	return whole();
+	return rests();
 }
 
 /* Not all of it at once: what is told to end the session may be half way through then, and is to go on where it was. */
@@ -224,14 +205,14 @@ static bool test_stopping(void)
 		CHECK(nearly_as_remembered(&victim, WORKERS));
 		run_fini(&run);
 	}
-	return whole();
+	return rests();
 }
 
 /* A thread of the victim that is neither its first nor its agent. */
 static pid_t worker_of(const struct victim *one)
 {
 	for (pid_t tid = one->pid + 1; tid < one->pid + 50; tid++)
-		if (tid != one->agent && atoi(status_line(one->pid, tid, "Tgid")) == one->pid)
+		if (tid != one->agent && atoi(look_status(one->pid, tid, "Tgid")) == one->pid)
 			return tid;
 	return 0;
 }
@@ -264,7 +245,7 @@ static bool test_thread_stopped(void)
 	CHECK(now.threads == victim.before.threads && now.fds == victim.before.fds && now.agent_fds == victim.before.agent_fds && now.maps <= victim.before.maps + 8);
 	run_fini(&run);
 	CHECK(session());
-	return whole();
+	return rests();
 }
 
 /* ---- strings ---- */
@@ -289,7 +270,7 @@ static bool test_strings(void)
 		if (((unsigned char)*at < ' ' && *at != '\n') || *at == 0x7f)
 			return wrong("byte %02x reached the output", (unsigned char)*at);
 	CHECK(strstr(run.printed, "\\x1b]0;title") || strstr(run.printed, "\\e]0;title"));
-	return whole();
+	return rests();
 }
 
 const struct fault_case cases_more[] = {

@@ -104,7 +104,7 @@ static bool test_blocked(void)
 	}
 	CHECK(attach());
 	CHECK(atomic_load(&victim.oracle->signals) == 0);
-	CHECK(strtoull(status_line(victim.pid, victim.pid, "ShdPnd"), NULL, 16) == 1 << (SIGUSR2 - 1));
+	CHECK(strtoull(look_status(victim.pid, victim.pid, "ShdPnd"), NULL, 16) == 1 << (SIGUSR2 - 1));
 	CHECK(done(&victim, "usr2 open") && arrived(1));
 	client_close(&client);
 	CHECK(done(&victim, "rest"));

@@ -12,8 +12,6 @@
 #include "harness.h"
 #include "step.h"
 
-enum { WORKERS = 2 };
-
 /* A session as short as can be, with results. */
 #define SESSION "--format", "json", "--memory", "4MiB", "--duration", "20ms", "-p", "PID", "-e", COUNTING, NULL
 
@@ -80,25 +78,9 @@ static bool talk(struct client *one, pid_t pid, enum last last)
 	return true;
 }
 
-static bool loaded_victim(void)
-{
-	CHECK(start(&victim));
-	CHECK(done(&victim, "load %d", WORKERS));
-	CHECK(remember(&victim));
-	return true;
-}
-
-/* After the last round. */
-static bool whole(void)
-{
-	CHECK(as_remembered(&victim, WORKERS));
-	CHECK(done(&victim, "rest"));
-	return unharmed(&victim);
-}
-
 static bool test_client_dies(void)
 {
-	CHECK(loaded_victim());
+	CHECK(loaded());
 	for (enum last last = FOUND; last < LASTS; last++) {
 		const pid_t pid = fork();
 		int status;
@@ -171,7 +153,7 @@ static bool test_jstrace_killed(void)
 {
 	int at = 0, total = 0;
 
-	CHECK(loaded_victim());
+	CHECK(loaded());
 	for (;; at += soak ? 1 : 3) {
 		struct step step = { .at = at, .action = STEP_KILL, .counts = after_start };
 
@@ -237,7 +219,7 @@ static bool test_jstrace_fails(void)
 {
 	int total = 0, refused = 0, n = 0;
 
-	CHECK(loaded_victim());
+	CHECK(loaded());
 	for (size_t e = 0; e < sizeof(errors) / sizeof(errors[0]); e++) {
 		/* Each error at each call with SOAK=1, else at each third. */
 		for (int at = soak ? 0 : (int)e; !soak || at < 1000; at += soak ? 1 : 3) {
@@ -285,7 +267,7 @@ static bool test_agent_fails(void)
 {
 	int total = 0, refused = 0, n = 0;
 
-	CHECK(loaded_victim());
+	CHECK(loaded());
 	for (size_t e = 0; e < sizeof(errors) / sizeof(errors[0]); e++) {
 		for (int at = soak ? 0 : (int)e; !soak || at < 1000; at += soak ? 1 : 3) {
 			const bool on = n++ % 4 == 3;
@@ -323,7 +305,7 @@ static bool test_victim_killed(void)
 	for (;; at += soak ? 1 : 12) {
 		struct step step = { .at = at, .action = STEP_KILL };
 
-		CHECK(loaded_victim());
+		CHECK(loaded());
 		const bool ran = step_agent(&step);
 
 		if (skipped[0])
@@ -355,7 +337,7 @@ static bool test_victim_stopped(void)
 {
 	int at = 0, total = 0;
 
-	CHECK(loaded_victim());
+	CHECK(loaded());
 	for (;; at += soak ? 4 : 40) {
 		struct step step = { .at = at, .action = STEP_STOP };
 

@@ -185,67 +185,22 @@ bool done(struct victim *one, const char *format, ...)
 
 /* ---- what it has ---- */
 
-int count_entries(const char *path)
-{
-	DIR *folder = opendir(path);
-	int count = 0;
-
-	while (folder && readdir(folder))
-		count++;
-	if (folder)
-		closedir(folder);
-	return count;
-}
-
-const char *status_line(pid_t pid, int tid, const char *name)
-{
-	static char line[256];
-	char path[64];
-	const size_t length = strlen(name);
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", (int)pid, tid);
-	FILE *file = fopen(path, "r");
-	bool found = false;
-
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = strncmp(line, name, length) == 0 && line[length] == ':';
-	if (file)
-		fclose(file);
-	line[strcspn(line, "\n")] = 0;
-	return found ? line + length + 1 + strspn(line + length + 1, " \t") : "";
-}
-
-static int count_lines(const char *path)
-{
-	FILE *file = fopen(path, "r");
-	int count = 0;
-
-	for (int c; file && (c = getc(file)) != EOF;)
-		count += c == '\n';
-	if (file)
-		fclose(file);
-	return count;
-}
-
 struct footprint footprint_of(const struct victim *one)
 {
 	static const char *const sets[] = { "SigIgn", "SigCgt", "SigBlk" };
 	struct footprint print;
-	char path[96];
+	char agents[32];
 	size_t used = 0;
 
 	memset(&print, 0, sizeof(print));
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)one->pid);
-	print.threads = count_entries(path);
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)one->pid);
-	print.fds = count_entries(path);
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/fd", (int)one->pid, one->agent);
-	print.agent_fds = count_entries(path);
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)one->pid);
-	print.maps = count_lines(path);
-	print.anonymous = atol(status_line(one->pid, one->pid, "RssAnon")) + atol(status_line(one->pid, one->pid, "RssShmem"));
+	snprintf(agents, sizeof(agents), "task/%d/fd", one->agent);
+	print.threads = look_count(one->pid, "task");
+	print.fds = look_count(one->pid, "fd");
+	print.agent_fds = look_count(one->pid, agents);
+	print.maps = look_count(one->pid, "maps");
+	print.anonymous = atol(look_status(one->pid, one->pid, "RssAnon")) + atol(look_status(one->pid, one->pid, "RssShmem"));
 	for (int i = 0; i < 3; i++)
-		used += (size_t)snprintf(print.signals + used, sizeof(print.signals) - used, "%s ", status_line(one->pid, one->pid, sets[i]));
+		used += (size_t)snprintf(print.signals + used, sizeof(print.signals) - used, "%s ", look_status(one->pid, one->pid, sets[i]));
 	return print;
 }
 
@@ -261,7 +216,7 @@ static bool find_agent(struct victim *one)
 
 		one->agent = 0;
 		for (struct dirent *entry; folder && !one->agent && (entry = readdir(folder));)
-			if (atoi(entry->d_name) > 0 && strcmp(status_line(one->pid, atoi(entry->d_name), "Name"), JST_AGENT_COMM) == 0)
+			if (atoi(entry->d_name) > 0 && strcmp(look_status(one->pid, atoi(entry->d_name), "Name"), JST_AGENT_COMM) == 0)
 				one->agent = atoi(entry->d_name);
 		if (folder)
 			closedir(folder);
@@ -337,7 +292,7 @@ bool stop_all(const struct victim *one)
 		all = folder;
 		for (struct dirent *entry; folder && (entry = readdir(folder));)
 			if (atoi(entry->d_name) > 0)
-				all &= status_line(one->pid, atoi(entry->d_name), "State")[0] == 'T';
+				all &= look_status(one->pid, atoi(entry->d_name), "State")[0] == 'T';
 		if (folder)
 			closedir(folder);
 	} while (!all && turns(&count, 10000));
@@ -458,4 +413,31 @@ bool unharmed_end(struct victim *one)
 bool unharmed(struct victim *one)
 {
 	return tell(one, "quit") && unharmed_end(one);
+}
+
+/* ---- what most cases begin and end with ---- */
+
+bool loaded(void)
+{
+	CHECK(start(&victim));
+	CHECK(done(&victim, "load %d", WORKERS));
+	CHECK(remember(&victim));
+	return true;
+}
+
+bool fired(uint64_t events)
+{
+	int count = 0;
+
+	while (atomic_load(&victim.oracle->worker[0].seen) < events)
+		if (!turns(&count, 20000))
+			return wrong("the workers do not get on");
+	return true;
+}
+
+bool whole(void)
+{
+	CHECK(as_remembered(&victim, WORKERS));
+	CHECK(done(&victim, "rest"));
+	return unharmed(&victim);
 }

@@ -20,6 +20,7 @@
 #include <sys/types.h>
 
 #include "client.h"
+#include "look.h"
 #include "oracle.h"
 
 extern char why[1024];
@@ -106,9 +107,15 @@ bool unharmed_end(struct victim *victim);
 /* Its status as of wait(); -1: it does not end. */
 int status_of(struct victim *victim);
 void end(struct victim *victim);
-/* A line of /proc/PID/task/TID/status, "" if there is none; good until the next call. */
-const char *status_line(pid_t pid, int tid, const char *name);
-int count_entries(const char *folder);
+
+/* What most cases begin and end with, of the victim: */
+enum { WORKERS = 2 };
+/* … it runs, its workers fire, and its footprint is taken; */
+bool loaded(void);
+/* … the first of them has fired so often with the probe on; */
+bool fired(uint64_t events);
+/* … it is as it was, and no worse for it. */
+bool whole(void);
 
 /* What it has counted while probes were on; only while they are off. */
 void forget(struct victim *victim);
