@@ -16,18 +16,19 @@ struct jst_process *jst_process;
 bool jst_pair_vector = true;
 __thread struct jst_thread *jst_thread_own __attribute__((tls_model("initial-exec")));
 
-enum { REGISTERS = 15, TRAP_FLAG = 0x100, CELL = 64, SESSION = 3 };
+enum { REGISTERS = 15, TRAP_FLAG = 0x100, CELL = 64, ROW = 2048, SESSION = 3, KEY = 500, NOW = 1000, HOME = JST_MAPS_OFFSET + 8192, AWAY = JST_MAPS_OFFSET + 4096 };
 
 static struct jst_site_record record;
 static uint16_t word[2];
-static struct jst_plan plan;
-static struct jst_binding binding = { .clauses = 1, .flags = JST_BINDING_LEAF, .plan = &plan };
+static struct jst_plan plan[2];
+static struct jst_binding binding;
+static struct jst_slot slot;
 static struct jst_run run;
 static struct jst_session session;
 static struct jst_memory_header header;
 static struct jst_bank bank;
 static struct jst_hot *hot;
-static unsigned char memory[4096] __attribute__((aligned(8)));
+static unsigned char memory[JST_MAPS_OFFSET + 16384] __attribute__((aligned(64)));
 static _Atomic uint64_t guards[8];
 static uint64_t words[2];
 static volatile long steps, wipe_at = -1;
@@ -99,11 +100,110 @@ static void set_up(void)
 	atomic_store(&header.generation, 2);
 	atomic_store(&header.exit_code, -1);
 	atomic_store(&bank.plain[1], CELL / 8);
-	run = (struct jst_run){ .session = &session, .header = &header, .generation = 2, .update.bank = &bank };
-	plan = (struct jst_plan){ .shortcut = JST_SHORTCUT_COUNT, .aggregation = 1 };
+	binding = (struct jst_binding){ .clauses = 1, .flags = JST_BINDING_LEAF, .plan = plan };
+	run = (struct jst_run){ .slot = &slot, .session = &session, .header = &header, .generation = 2, .update.bank = &bank };
+	plan[0] = (struct jst_plan){ .shortcut = JST_SHORTCUT_COUNT, .aggregation = 1 };
 	hot = jst_leaf_hot(jst_thread_own, &record);
 	*hot = (struct jst_hot){ .record = &record, .run = &run, .binding = &binding, .epoch = 7 };
 	*counter() = 0;
+}
+
+/* A clock that stands still, and a map whose one window lies in memory; the clauses of a start, or of an end. */
+static void set_up_span(bool ends)
+{
+	struct jst_map_root *root = &jst_map_directory(&session.memory)->roots[0];
+
+	set_up();
+	root->home_offset = HOME;
+	root->away_offset = AWAY;
+	memset(memory + AWAY, 0, 4);
+	memset(memory + HOME, 0, JST_MAP_WINDOW * sizeof(struct jst_atomic_pair));
+	atomic_store(&header.clock.index, 1);
+	run.clock = (struct jst_clock_line){ .index = 1, .ns = NOW };
+	words[0] = KEY;
+	binding.flags = ends ? JST_BINDING_ENDS : JST_BINDING_STARTS;
+	binding.clauses = ends ? 2 : 1;
+	plan[0] = (struct jst_plan){ .shortcut = ends ? JST_SHORTCUT_SINCE_HIST : JST_SHORTCUT_PUT_NOW, .aggregation = 1 };
+	plan[1] = (struct jst_plan){ .shortcut = JST_SHORTCUT_SPANEND };
+}
+
+static struct jst_atomic_pair *home(void)
+{
+	return jst_map_home(&session.memory, &jst_map_directory(&session.memory)->roots[0], jst_map_salted(KEY));
+}
+
+/* Where the entry of a start is for its end, which falls into the eleventh bucket. */
+static jst_word *started(void)
+{
+	struct jst_histogram_state *state = (struct jst_histogram_state *)(void *)(memory + CELL + sizeof(struct jst_cell));
+	struct jst_histogram_row *row = (struct jst_histogram_row *)(void *)(memory + ROW);
+
+	memset(state, 0, ROW - CELL - sizeof(struct jst_cell));
+	memset(row, 0, sizeof(*row) + 16 * sizeof(jst_word));
+	state->row[0] = ROW / 8;
+	atomic_store(&home()->low, jst_map_salted(KEY));
+	atomic_store(&home()->high, NOW - 10);
+	return &row->bucket[10];
+}
+
+/* One call, whose answer is that, and which keeps all registers. */
+static void check_once(void (*function)(void), uint64_t odd, enum jst_leaf want)
+{
+	const enum jst_leaf got = call(function, odd);
+
+	if (got != want || memcmp(before, after, sizeof(before)))
+		exit((printf("%s: the answer is %d, not %d, or a register is not kept\n", what, (int)got, (int)want), 1));
+}
+
+static void check_spans(void)
+{
+	for (uint64_t odd = 0; odd < 2; odd++) {
+		set_up_span(false);
+		what = "a start";
+		check_once(jst_probe_start, odd, JST_LEAF_DONE);
+		if (atomic_load(&home()->low) != jst_map_salted(KEY) || atomic_load(&home()->high) != NOW || atomic_load(&jst_thread_own->sequence) != 2)
+			exit((puts("a start: it is not put down, or the thread not outside"), 1));
+		what = "a start under a key that is there";
+		check_once(jst_probe_start, odd, JST_LEAF_BEGUN);
+		set_up_span(false);
+		memset(memory + AWAY, 1, 4);
+		what = "a start whose key may be elsewhere";
+		check_once(jst_probe_start, odd, JST_LEAF_LEFT);
+		if (run.left != JST_LEFT_INSERTED || run.found.slot != home() || !(atomic_load(&jst_thread_own->sequence) & 1))
+			exit((puts("a start whose key may be elsewhere: it is not said what is left"), 1));
+		set_up_span(false);
+		atomic_store(&header.clock.index, 2);
+		what = "another line of the clock";
+		check_once(jst_probe_start, odd, JST_LEAF_BEGUN);
+		set_up_span(true);
+		what = "a start where an end is bound";
+		check_once(jst_probe_start, odd, JST_LEAF_BEGUN);
+
+		set_up_span(true);
+		jst_word *bucket = started();
+		const uint32_t inside = atomic_load(&slot.inside);
+		what = "an end";
+		check_once(jst_probe_end, odd, JST_LEAF_DONE);
+		if (jst_word_load(bucket) != 1 || atomic_load(&home()->low) || atomic_load(&slot.inside) != inside + 2 || atomic_load(&jst_thread_own->sequence) != 2)
+			exit((puts("an end: it is not counted, its start is there yet, or the thread not outside"), 1));
+		what = "an end without a start";
+		check_once(jst_probe_end, odd, JST_LEAF_BEGUN);
+		set_up_span(true);
+		bucket = started();
+		memset(memory + AWAY, 1, 4);
+		what = "an end whose key may be elsewhere";
+		check_once(jst_probe_end, odd, JST_LEAF_LEFT);
+		if (run.left != JST_LEFT_REMOVED || jst_word_load(bucket) != 1 || !(atomic_load(&slot.inside) & 1))
+			exit((puts("an end whose key may be elsewhere: it is not said what is left"), 1));
+		atomic_store(&slot.inside, 0);
+		set_up_span(true);
+		started();
+		atomic_store(&home()->high, NOW + 1);
+		what = "an end before its start";
+		check_once(jst_probe_end, odd, JST_LEAF_BEGUN);
+		if (atomic_load(&slot.inside) & 1 || atomic_load(&home()->low) != jst_map_salted(KEY))
+			exit((puts("an end before its start: something was done"), 1));
+	}
 }
 
 static void check_answers(void)
@@ -114,7 +214,7 @@ static void check_answers(void)
 	if (*counter() != 2 || atomic_load(&jst_thread_own->sequence) != 4 || atomic_load(&jst_thread_own->frame) != UINTPTR_MAX)
 		exit((puts("a count: it is not counted, or the thread not outside"), 1));
 	set_up();
-	plan.shortcut = JST_SHORTCUT_COUNT_BY;
+	plan[0].shortcut = JST_SHORTCUT_COUNT_BY;
 	words[0] = 500;
 	*jst_quick_memo(&run, 1, 500) = (struct jst_run_cell){ .key = 500, .aggregation = 1, .ref = CELL / 8 };
 	what = "a count by an integer";
@@ -126,8 +226,8 @@ static void check_answers(void)
 	check(jst_probe_leaf, JST_LEAF_NOT);
 
 	set_up();
-	plan.guarded = true;
-	plan.guard = (struct jst_guard){ .low = 500, .span = 0 };
+	plan[0].guarded = true;
+	plan[0].guard = (struct jst_guard){ .low = 500, .span = 0 };
 	what = "a test that fails";
 	check(jst_probe_leaf, JST_LEAF_DONE);
 	if (*counter())
@@ -164,14 +264,25 @@ static void on_trap(int signal_number, siginfo_t *info, void *context)
 	}
 }
 
-/* Whether there was a step to wipe after. */
-static bool wiped(long n)
+static void set_up_start(void)
 {
-	set_up();
+	set_up_span(false);
+}
+
+static void set_up_end(void)
+{
+	set_up_span(true);
+	started();
+}
+
+/* Whether there was a step to wipe after. */
+static bool wiped(void (*set)(void), void (*function)(void), long n)
+{
+	set();
 	steps = 0;
 	wipe_at = n;
 	__asm__ volatile("leaq -128(%%rsp), %%rsp; pushfq; orq $0x100, (%%rsp); popfq; leaq 128(%%rsp), %%rsp" ::: "memory", "cc");
-	call(jst_probe_leaf, 0);
+	call(function, 0);
 	const bool reached = steps > n;
 
 	wipe_at = -1;
@@ -184,16 +295,21 @@ static bool wiped(long n)
 int main(void)
 {
 	const struct sigaction action = { .sa_sigaction = on_trap, .sa_flags = SA_SIGINFO };
-	long n = 0;
+	long n;
 
 	jst_process = mmap(NULL, sizeof(*jst_process), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (jst_process == MAP_FAILED || sigaction(SIGTRAP, &action, NULL) != 0)
 		return 1;
 	check_answers();
-	while (wiped(n))
-		n++;
-	/* The function alone is longer. */
-	if (n < 40)
-		exit((printf("only %ld instructions were stepped through\n", n), 1));
+	check_spans();
+	static const struct { void (*set)(void), (*function)(void); } ways[] = { { set_up, jst_probe_leaf }, { set_up_start, jst_probe_start }, { set_up_end, jst_probe_end } };
+
+	for (unsigned i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		for (n = 0; wiped(ways[i].set, ways[i].function, n);)
+			n++;
+		/* The function alone is longer. */
+		if (n < 40)
+			exit((printf("only %ld instructions were stepped through\n", n), 1));
+	}
 	return 0;
 }
